@@ -77,7 +77,7 @@ export const createActivities = (deps: RequestSweepDeps & WebhookDeps & TicketDe
   const noted = noting(deps);
   const steps: Activities = {
     claimJob: createClaimJob(deps),
-    enterPhase: ({ jobId, phase }) => enterPhase(deps.database.db, jobId, phase),
+    enterPhase: ({ jobId, phase, pass }) => enterPhase(deps.database.db, jobId, phase, pass),
     writeExport: withSignal(createWriteExport(deps)),
     verifyExport: createVerifyExport(deps),
     deleteBackedUpUsers: withSignal(createDeleteBackedUpUsers(deps)),

@@ -10,12 +10,19 @@ import {
 import { isContended, isDatabaseAway, namesOf } from '../db/connections/sql-states.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { capitalized } from '../rules/capitalized.ts';
-import { describeNearlyEveryone, type NearlyEveryone } from '../rules/nearly-everyone.ts';
+import {
+  describeNearlyEveryone,
+  figuresOfNearlyEveryone,
+  type NearlyEveryone,
+} from '../rules/nearly-everyone.ts';
+import type { ErrorData } from '../workflows/contracts/jobs.ts';
 import { type FailureType, UNKNOWN } from './failure-types.ts';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';
 
-const final = (type: FailureType, message: string): ApplicationFailure =>
-  ApplicationFailure.nonRetryable(message, type);
+const final = (type: FailureType, message: string, data?: ErrorData): ApplicationFailure =>
+  data === undefined
+    ? ApplicationFailure.nonRetryable(message, type)
+    : ApplicationFailure.nonRetryable(message, type, data);
 
 /** All failures of jobs. Messages hold ids and counts, never user data. */
 export const failures = {
@@ -57,6 +64,7 @@ export const failures = {
       'selectionChanged',
       `${confirmed} users were confirmed, but ${found} match now. No user was deleted. ` +
         'Make a new preview and confirm its count.',
+      { confirmed, found },
     ),
   selectionUnreadable: (jobId: string) =>
     final(
@@ -69,6 +77,7 @@ export const failures = {
       'deleteAllRequired',
       `${describeNearlyEveryone(counts)} This job deletes no further users. To delete nearly all users, request ` +
         'the approval of the platform team.',
+      figuresOfNearlyEveryone(counts),
     ),
   usersNotStamped: (workspaceId: string) =>
     final(

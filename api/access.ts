@@ -80,6 +80,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /v1/imports': ADMINS,
   'GET /v1/imports/:id': ALL_BY_ID,
   'GET /v1/imports/:id/records': ADMINS,
+  'GET /v1/imports/:id/records/summary': ALL_BY_ID,
   'GET /v1/imports/:id/log': ADMINS,
   'GET /v1/import-mappings': ADMINS,
   'GET /v1/import-mappings/:name': ADMINS,
@@ -97,6 +98,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /v1/deletions': ADMINS,
   'GET /v1/deletions/:id': ALL_BY_ID,
   'GET /v1/deletions/:id/records': ADMINS,
+  'GET /v1/deletions/:id/records/summary': ALL_BY_ID,
   'GET /v1/deletions/:id/log': ADMINS,
 
   'GET /v1/delete-all-requests': ALL_IN_ALL,
@@ -123,6 +125,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
 
   'GET /v1/restores/:id': ALL_BY_ID,
   'GET /v1/restores/:id/records': ADMINS,
+  'GET /v1/restores/:id/records/summary': ALL_BY_ID,
   'GET /v1/restores/:id/log': ADMINS,
 
   'GET /v1/jobs': ALL_IN_ALL,

@@ -9,7 +9,7 @@ import {
   isPoolExhausted,
   isTooSlow,
 } from '../db/connections/sql-states.ts';
-import { describeNearlyEveryone } from '../rules/nearly-everyone.ts';
+import { describeNearlyEveryone, figuresOfNearlyEveryone } from '../rules/nearly-everyone.ts';
 import { isProblem, problem, type ProblemError, type ProblemSlug } from './http/problems.ts';
 import { codeOf, sendProblem } from './http/send-problem.ts';
 
@@ -40,7 +40,9 @@ export const toProblem = (error: Error): ProblemError => {
   if (refusal !== undefined) return problem('database-unfit', refusal.message);
   const refused = nearlyEveryoneOf(error);
   if (refused !== undefined) {
-    return problem('delete-all-required', describeNearlyEveryone(refused));
+    return problem('delete-all-required', describeNearlyEveryone(refused), {
+      data: figuresOfNearlyEveryone(refused),
+    });
   }
   const known = BY_CODE[codeOf(error)];
   if (known !== undefined) return problem(known[0], known[1]);

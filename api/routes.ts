@@ -27,6 +27,7 @@ import { registerMetricsRoute } from './service/metrics-route.ts';
 import { registerProblemRoutes } from './service/problem-routes.ts';
 import { registerPropertyRoutes } from './users/property-routes.ts';
 import { registerPublicLinkRoutes } from './exports/public-link-routes.ts';
+import { registerRecordSummaryRoutes } from './jobs/record-summary-routes.ts';
 import { registerRestoreRoutes } from './backups/restore-routes.ts';
 import { registerRetryRoutes } from './jobs/retry-routes.ts';
 import { registerImportMappingRoutes } from './imports/import-mapping-routes.ts';
@@ -70,6 +71,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerBackupChangeRoutes(app, deps);
   registerRestoreRoutes(app, deps);
   registerJobRecordRoutes(app, deps);
+  registerRecordSummaryRoutes(app, deps);
   registerJobLogRoutes(app, deps, sendCsv);
   registerJobRoutes(app, deps);
   registerRetryRoutes(app, deps);

@@ -6,7 +6,8 @@ import { type ActorFilter, keysOf } from './keys-of.ts';
 export interface ActivityFilter extends ActorFilter {
   /** Null for all workspaces, and for lines without a workspace. */
   workspaceId: string | null;
-  kind?: ActivityKind | undefined;
+  /** Only lines of one of these kinds. */
+  kinds?: readonly ActivityKind[] | undefined;
   jobId?: string | undefined;
   /** RFC 3339. `from` is inclusive, `to` is exclusive. */
   from?: string | undefined;
@@ -39,7 +40,7 @@ export const findActivity = (db: Db, id: string, workspaceId: string) =>
 
 /** The query of all lines that match a filter, newest first, for `copyText`. */
 export const activityLog = (filter: ActivityFilter): RawBuilder<unknown> => {
-  const conditions = conditionsOf(filter);
+  const conditions = [...conditionsOf(filter), ...isOfKinds(filter)];
   const keys = keysOf(filter);
   if (keys !== undefined) conditions.push(sql`activity.actor_key_id IN (${keys})`);
   return sql`
@@ -71,8 +72,9 @@ const lines = (db: Db) =>
     ]);
 
 /**
- * Ids of the newest lines. The lines of each key are read separately, by the index
- * `activity_of_actor`.
+ * Ids of the newest lines. The lines of each key, or of each kind, are read separately, by the
+ * indexes `activity_of_actor` and `activity_of_kind`: PostgreSQL cannot read one index in order
+ * across several values of its first column.
  */
 const idsOf = (
   filter: ActivityFilter,
@@ -83,25 +85,38 @@ const idsOf = (
     conditions.push(sql`(activity.at, activity.id) <
       (SELECT at, id FROM activity WHERE id = ${beforeId}::uuid)`);
   }
+  const newestOfEach = (each: RawBuilder<unknown>, own: readonly RawBuilder<SqlBool>[]) =>
+    sql<string>`SELECT found.id FROM ${each}
+      CROSS JOIN LATERAL (${newestOf([...conditions, ...own], limit)}) AS found
+      ORDER BY found.at DESC, found.id DESC LIMIT ${limit}`;
   const keys = keysOf(filter);
-  if (keys !== undefined) conditions.push(sql`activity.actor_key_id = actor.id`);
-  const newest = sql`SELECT activity.id, activity.at FROM activity WHERE ${allOf(conditions)}
-    ORDER BY activity.at DESC, activity.id DESC LIMIT ${limit}`;
-  return keys === undefined
-    ? sql`SELECT found.id FROM (${newest}) AS found`
-    : sql`SELECT found.id FROM (${keys}) AS actor (id) CROSS JOIN LATERAL (${newest}) AS found
-        ORDER BY found.at DESC, found.id DESC LIMIT ${limit}`;
+  if (keys !== undefined) {
+    const own = [sql<SqlBool>`activity.actor_key_id = actor.id`, ...isOfKinds(filter)];
+    return newestOfEach(sql`(${keys}) AS actor (id)`, own);
+  }
+  if (filter.kinds !== undefined) {
+    const each = sql`(SELECT DISTINCT unnest(${filter.kinds}::text[])) AS one (kind)`;
+    return newestOfEach(each, [sql`activity.kind = one.kind`]);
+  }
+  return sql<string>`SELECT found.id FROM (${newestOf(conditions, limit)}) AS found`;
 };
 
-/** The conditions on a line, except the one on its actor. */
+const newestOf = (conditions: readonly RawBuilder<SqlBool>[], limit: number) => sql`
+  SELECT activity.id, activity.at FROM activity WHERE ${allOf(conditions)}
+   ORDER BY activity.at DESC, activity.id DESC LIMIT ${limit}`;
+
+/** The condition on the kind of a line; none if every kind is wanted. */
+const isOfKinds = ({ kinds }: ActivityFilter): RawBuilder<SqlBool>[] =>
+  kinds === undefined ? [] : [sql`activity.kind IN (SELECT unnest(${kinds}::text[]))`];
+
+/** The conditions on a line, except those on its actor and its kind. */
 const conditionsOf = (filter: ActivityFilter): RawBuilder<SqlBool>[] => {
-  const { workspaceId, kind, jobId, from, to } = filter;
+  const { workspaceId, jobId, from, to } = filter;
   const conditions: RawBuilder<SqlBool>[] = [];
   const add = (value: string | null | undefined, condition: RawBuilder<SqlBool>) => {
     if (value !== undefined && value !== null) conditions.push(condition);
   };
   add(workspaceId, sql`activity.workspace_id = ${workspaceId}::text`);
-  add(kind, sql`activity.kind = ${kind}::text`);
   add(jobId, sql`activity.job_id = ${jobId}::uuid`);
   add(from, sql`activity.at >= ${from}::timestamptz`);
   add(to, sql`activity.at < ${to}::timestamptz`);

@@ -1,12 +1,12 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { PropertyType } from '../selection/property-types.ts';
-import type { MatchBy } from '../selection/selection.ts';
-import type { JobType } from '../workflows/contracts/jobs.ts';
+import type { EnteredPhase, ErrorData, JobType } from '../workflows/contracts/jobs.ts';
 import type { CreatedAt, Json, Nullable, WithDefault } from './column-types.ts';
 import type { DeleteAllSchema } from './delete-all/delete-all-schema.ts';
 import type { MailSchema } from './mails/mail-schema.ts';
 import type { StoredColumn } from './column-types.ts';
 import type { SessionSchema } from './session-schema.ts';
+import type { UserListSchema } from './users/user-list-schema.ts';
 import type { WebhookSchema } from './webhooks/webhook-schema.ts';
 
 /** Rows as PostgreSQL returns them, in snake_case. Row types derive from these tables. */
@@ -51,7 +51,8 @@ export type Outcome =
   | 'failed'
   | 'unprocessed'
   | 'present';
-export interface Schema extends DeleteAllSchema, MailSchema, SessionSchema, WebhookSchema {
+export interface Schema
+  extends DeleteAllSchema, MailSchema, SessionSchema, UserListSchema, WebhookSchema {
   workspaces: { id: string; name: string; created_at: CreatedAt };
   api_keys: {
     id: string;
@@ -142,30 +143,16 @@ export interface Schema extends DeleteAllSchema, MailSchema, SessionSchema, Webh
     reasons: ColumnType<unknown, string | null | undefined, string | null>;
     error_type: Nullable<string>;
     error_message: Nullable<string>;
+    error_data: ColumnType<ErrorData | null, string | null | undefined, string | null>;
     created_at: CreatedAt;
     started_at: Nullable<Date>;
     phase_started_at: Nullable<Date>;
+    phases: ColumnType<EnteredPhase[], string | undefined, string>;
     finished_at: Nullable<Date>;
     erased_at: Nullable<Date>;
   };
   job_targets: { job_id: string; pass: number; user_id: string };
   job_addresses: { job_id: string; address: string };
-  user_lists: {
-    id: string;
-    workspace_id: string;
-    actor_key_id: string;
-    match_by: MatchBy;
-    entries: Nullable<number>;
-    repeated: Nullable<number>;
-    empty: Nullable<number>;
-    idempotency_key: Nullable<string>;
-    request_hash: Nullable<string>;
-    created_at: CreatedAt;
-    completed_at: Nullable<Date>;
-    expires_at: ColumnType<Date, never, never>;
-  };
-  user_list_entries: { list_id: string; key: string; line: number; entry: string };
-  preview_targets: { preview_id: string; user_id: string };
   exports: {
     id: string;
     job_id: string;

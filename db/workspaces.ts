@@ -30,15 +30,23 @@ export interface WorkspacePage {
 }
 
 /**
- * Workspaces by id, with two figures that need no read of a large table. `users_estimate` is
- * PostgreSQL's own estimate of the partition's rows, read from the catalog without a lock on the
- * table; null if PostgreSQL has none yet. `unfinished_jobs` counts on the index `jobs_unfinished`.
+ * Workspaces by id, with facts that need no read of a large table. `users_estimate` is PostgreSQL's
+ * own estimate of the partition's rows, read from the catalog without a lock on the table; null if
+ * PostgreSQL has none yet. `unfinished_jobs` counts on the index `jobs_unfinished`, and the
+ * delete-all request that has not ended on `delete_all_one_unfinished`.
  */
 export const describeWorkspaces = (db: Db, { workspaceId, afterId, limit }: WorkspacePage) =>
   db
     .selectFrom('workspaces')
+    .leftJoin('delete_all_requests as request', (join) =>
+      join
+        .onRef('request.workspace_id', '=', 'workspaces.id')
+        .on('request.finished_at', 'is', null),
+    )
     .selectAll('workspaces')
     .select([
+      'request.id as request_id',
+      'request.state as request_state',
       sql<number | null>`(SELECT nullif(c.reltuples, -1)::bigint FROM pg_class c
         WHERE c.relname = 'users_' || workspaces.id AND c.relnamespace = 'public'::regnamespace)`.as(
         'users_estimate',
@@ -48,11 +56,13 @@ export const describeWorkspaces = (db: Db, { workspaceId, afterId, limit }: Work
         'unfinished_jobs',
       ),
     ])
-    .$if(workspaceId !== null, (query) => query.where('id', '=', workspaceId ?? ''))
-    .$if(afterId !== undefined, (query) => query.where('id', '>', afterId ?? ''))
-    .orderBy('id')
+    .$if(workspaceId !== null, (query) => query.where('workspaces.id', '=', workspaceId ?? ''))
+    .$if(afterId !== undefined, (query) => query.where('workspaces.id', '>', afterId ?? ''))
+    .orderBy('workspaces.id')
     .limit(limit)
     .execute();
+
+export type WorkspaceRow = Awaited<ReturnType<typeof describeWorkspaces>>[number];
 
 export const listWorkspaces = (db: Db) =>
   db.selectFrom('workspaces').selectAll().orderBy('id').execute();

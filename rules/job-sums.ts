@@ -138,7 +138,8 @@ export const resultOf = (
   const failures = countLeft(type, counts);
   if (end.kind === 'cancelled') return { state: 'cancelled', failures };
   if (end.kind === 'failed') {
-    return { state: 'failed', failures, error: { type: end.type, message: end.message } };
+    const { kind: _failed, ...error } = end;
+    return { state: 'failed', failures, error };
   }
   return { state: failures === 0 ? 'succeeded' : 'partiallySucceeded', failures };
 };

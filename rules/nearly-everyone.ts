@@ -34,4 +34,12 @@ export const describeNearlyEveryone = ({
         'at that time.';
 };
 
+/** The same as numbers, for programs. `percent` has at most one decimal place. */
+export const figuresOfNearlyEveryone = ({ taken, selected, there }: NearlyEveryone) => ({
+  selected,
+  taken,
+  all: there,
+  percent: Math.round((1_000 * (taken + selected)) / there) / 10,
+});
+
 const format = (count: number): string => count.toLocaleString('en');

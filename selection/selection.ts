@@ -117,8 +117,6 @@ export const deletionSelectionSchema = z
   ])
   .meta({ id: 'DeletionSelection' });
 
-export type DeletionSelection = z.infer<typeof deletionSelectionSchema>;
-
 /** The users that an export selects. */
 export const exportSelectionSchema = z
   .discriminatedUnion('type', [

@@ -14,6 +14,7 @@ import {
 import {
   STATE_QUERY,
   type ClaimedJob,
+  type ErrorData,
   type JobEnd,
   type JobResult,
   type LiveState,
@@ -72,7 +73,7 @@ export const runJob = async (jobId: string, body: JobBody): Promise<JobResult> =
       Object.assign(live, { phase, pass });
       upsertSearchAttributes([{ key: PHASE_ATTRIBUTE, value: phase }]);
       setCurrentDetails(`**${phase}**, pass ${pass}, ${aboutOf(claimed)}`);
-      await enterPhase({ jobId, phase });
+      await enterPhase({ jobId, phase, pass });
     },
     leave: () => void (live.phase = null),
   };
@@ -116,11 +117,13 @@ const runBody = async (body: JobBody, job: JobHandle, steps: Steps): Promise<Job
 const endOf = (error: unknown): JobEnd => {
   if (isCancellation(error)) return { kind: 'cancelled' };
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  const type = cause instanceof ApplicationFailure ? cause.type : undefined;
+  const failure = cause instanceof ApplicationFailure ? cause : undefined;
+  const [data] = (failure?.details ?? []) as (ErrorData | undefined)[];
   return {
     kind: 'failed',
-    type: type ?? 'brokenOff',
+    type: failure?.type ?? 'brokenOff',
     message: cause instanceof Error ? cause.message : 'The job failed.',
+    ...(data !== undefined && { data }),
   };
 };
 

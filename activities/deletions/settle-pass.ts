@@ -71,7 +71,7 @@ export const createSettlePass =
   async ({ jobId, pass, isLast, deleted }): Promise<PassResult> => {
     const { db } = deps.database;
     const job = await getRunningJob(db, jobId);
-    await enterPhase(db, jobId, 'settling');
+    await enterPhase(db, jobId, 'settling', pass);
     await settle(deps, job, pass, isLast ? 'last' : 'again');
     return { deleted, changed: isLast ? 0 : await countTargets(db, jobId, pass + 1) };
   };

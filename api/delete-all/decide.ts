@@ -19,7 +19,7 @@ import {
 import type { ApiDeps } from '../deps.ts';
 import type { Actor } from '../actor.ts';
 import { type Idempotency, oncePerKey, readIdempotency } from '../http/idempotency.ts';
-import { notFound, problem, type ProblemError } from '../http/problems.ts';
+import { notFound, problem, type ProblemData, type ProblemError } from '../http/problems.ts';
 
 /** How long a caller waits for a decision of the workflow, in ms; the usual time is 50 ms. */
 const DECISION_DEADLINE_MS = 8_000;
@@ -35,7 +35,10 @@ export interface DecisionInput {
   jobId?: string;
 }
 
-const ADVICE: Record<Exclude<Refusal, 'wrongState' | 'tooLate'>, () => ProblemError> = {
+const ADVICE: Record<
+  Exclude<Refusal, 'wrongState' | 'tooLate'>,
+  (request: RequestRow) => ProblemError
+> = {
   selfApproval: () =>
     problem(
       'self-approval',
@@ -46,8 +49,10 @@ const ADVICE: Record<Exclude<Refusal, 'wrongState' | 'tooLate'>, () => ProblemEr
   wrongRole: () => problem('forbidden', 'Your key does not allow this decision.'),
   reasonRequired: () => problem('unprocessable', 'A denial requires a reason.'),
   previewExpired: () => problem('preview-expired', 'The preview has expired. Make a new preview.'),
-  previewUsed: () =>
-    problem('wrong-state', 'This preview was already confirmed. Make a new preview.'),
+  previewUsed: ({ id, job_id: jobId }) =>
+    problem('wrong-state', 'This preview was already confirmed. Make a new preview.', {
+      data: dataOf(id, jobId),
+    }),
   notConfirmed: () => problem('wrong-state', 'This preview does not belong to this request.'),
   unanswered: () =>
     problem('temporal-unavailable', 'No worker responded in time. Nothing was changed.'),
@@ -82,12 +87,12 @@ export const getRequest = async (
 
 /** The problem with the state of a request, or with its closed window. */
 export const refusedBy = (
-  { id, state, closes_at: closesAt }: RequestRow,
+  { id, state, closes_at: closesAt, job_id: jobId }: RequestRow,
   needsWindow: boolean,
 ): ProblemError =>
   needsWindow && closesAt !== null && state !== 'running'
     ? problem('window-closed', `The window of request ${id} is closed (${state}).`)
-    : problem('wrong-state', `Request ${id} is ${state}.`);
+    : problem('wrong-state', `Request ${id} is ${state}.`, { data: dataOf(id, jobId) });
 
 /**
  * Stores a decision, sends it to the workflow of the request, and waits for the outcome. `check`
@@ -120,6 +125,12 @@ export const decide = async (
   const hasEnded = decision.refusal === 'unanswered' && !isUnfinished(now.state);
   throw toProblem(hasEnded ? 'wrongState' : decision.refusal, now, decision.kind);
 };
+
+/** The request, and its latest deletion. */
+const dataOf = (requestId: string, jobId: string | null): ProblemData => ({
+  requestId,
+  ...(jobId !== null && { jobId }),
+});
 
 const needsWindow = (kind: string): boolean => kind === 'run' || kind === 'retry';
 
@@ -196,4 +207,4 @@ const toProblem = (
 ): ProblemError =>
   refusal === 'wrongState' || refusal === 'tooLate'
     ? refusedBy(request, needsWindow(kind))
-    : ADVICE[refusal]();
+    : ADVICE[refusal](request);

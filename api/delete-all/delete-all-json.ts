@@ -14,6 +14,7 @@ const personSchema = z.object({ id: z.uuid(), role: z.string(), ownerName: z.str
 const summarySchema = z.object({
   id: z.uuid(),
   workspace: z.string(),
+  workspaceName: z.string(),
   state: z.enum(REQUEST_STATES),
   reason: z.string(),
   ticket: z.string().nullable(),
@@ -67,6 +68,7 @@ type Deps = Pick<ApiDeps, 'config' | 'jobs'>;
 export const summarizeRequest = (row: RequestRow, deps: Deps): Summary => ({
   id: row.id,
   workspace: row.workspace_id,
+  workspaceName: row.workspace_name,
   state: row.state,
   reason: row.reason,
   ticket: row.ticket,

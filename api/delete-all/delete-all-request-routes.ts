@@ -8,7 +8,7 @@ import {
   listRequests,
   type RequestRow,
 } from '../../db/delete-all/delete-all-requests.ts';
-import { REQUEST_STATES } from '../../workflows/contracts/delete-all.ts';
+import { REQUEST_STATES, isUnfinished } from '../../workflows/contracts/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { getRequest } from './decide.ts';
@@ -26,11 +26,16 @@ import {
   pageOf,
   positionIn,
   toPage,
+  valuesSchema,
 } from '../http/paging.ts';
 import { problem } from '../http/problems.ts';
 import { reasonSchema } from '../jobs/reason.ts';
 
 const MAX_TICKET_LENGTH = 200;
+
+/** Stands for the states of requests that have not ended. */
+const ACTIVE = 'active';
+const UNFINISHED_STATES = REQUEST_STATES.filter(isUnfinished);
 
 const askSchema = z
   .strictObject({
@@ -58,7 +63,10 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
           'List requests, newest first; without `workspace`, of all workspaces that the key can access',
         tags: ['delete all'],
         querystring: z.strictObject({
-          state: z.enum(REQUEST_STATES).optional(),
+          state: valuesSchema(
+            [...REQUEST_STATES, ACTIVE],
+            `\`${ACTIVE}\` stands for ${UNFINISHED_STATES.join(', ')}`,
+          ),
           cursor: cursorSchema,
           limit: limitSchema,
         }),
@@ -68,7 +76,7 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
     async ({ access, query: { state, cursor, limit } }) => {
       const rows = await listRequests(deps.database.db, {
         workspaceId: access.workspaceId,
-        state,
+        states: state?.flatMap((one) => (one === ACTIVE ? UNFINISHED_STATES : [one])),
         beforeId: decodeIdCursor('deleteAllRequests', cursor),
         limit: limit + 1,
       });
@@ -136,6 +144,7 @@ const ask = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
     open === undefined
       ? `Workspace ${workspaceId} had an open request, which has just ended. Send this request again.`
       : `Workspace ${workspaceId} already has an open request: ${open.id}.`,
+    { data: open && { requestId: open.id } },
   );
 };
 

@@ -29,6 +29,7 @@ export const getConfirmedPreview = async (
     throw problem(
       'selection-changed',
       `The preview showed ${preview.count} users, but ${count} were confirmed.`,
+      { data: { confirmed: count, found: preview.count } },
     );
   }
   if (count === 0) throw problem('empty-selection', `Preview ${previewId} has no users to delete.`);

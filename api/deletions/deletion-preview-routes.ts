@@ -4,16 +4,18 @@ import type { Db } from '../../db/client.ts';
 import {
   createListPreview,
   createPreview,
+  createPreviewOfJob,
   hasRoomForList,
   MAX_PREVIEWED_USERS,
 } from '../../db/deletions/previews.ts';
 import { PREVIEW_MINUTES } from '../../rules/retention.ts';
-import { type DeletionSelection, deletionSelectionSchema } from '../../selection/selection.ts';
+import { deletionSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../http/limits.ts';
 import { problem } from '../http/problems.ts';
-import { resolveSelection } from '../users/resolve-selection.ts';
+import { resolveJobSelection } from '../users/job-selection.ts';
+import { type ResolvedSelection, resolveSelection } from '../users/resolve-selection.ts';
 import { previewSchema, sendPreview } from './preview-json.ts';
 
 const entryShape = {
@@ -56,7 +58,22 @@ const reportedSchema = previewSchema
   })
   .meta({ id: 'DeletionPreview' });
 
-const bodySchema = z.strictObject({ selection: deletionSelectionSchema }).meta({
+const ofSelectionSchema = z
+  .strictObject({ selection: deletionSelectionSchema })
+  .meta({ id: 'PreviewOfSelection' });
+
+const ofJobSchema = z
+  .strictObject({
+    ofJob: z
+      .uuid()
+      .describe(
+        'Id of an export or deletion: its selection as it was then, with the filter of its segment, or the users that ' +
+          'it named. Users that were added since then are selected too if they match',
+      ),
+  })
+  .meta({ id: 'PreviewOfJob' });
+
+const bodySchema = z.union([ofSelectionSchema, ofJobSchema]).meta({
   examples: [
     {
       selection: {
@@ -86,8 +103,13 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
         },
       },
     },
-    async ({ workspaceId, actor, body: { selection } }, reply) => {
-      const preview = await makePreview(deps, selection, { workspaceId, actorKeyId: actor.id });
+    async ({ workspaceId, actor, body }, reply) => {
+      const { db } = deps.database;
+      const resolved =
+        'ofJob' in body
+          ? await resolveJobSelection(db, workspaceId, body.ofJob)
+          : await resolveSelection(db, workspaceId, body.selection);
+      const preview = await makePreview(deps, resolved, { workspaceId, actorKeyId: actor.id });
       return sendPreview(reply, preview, preview.report);
     },
   );
@@ -95,13 +117,14 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
 
 const makePreview = async (
   { database: { db } }: ApiDeps,
-  selection: DeletionSelection,
+  resolved: ResolvedSelection,
   common: { workspaceId: string; actorKeyId: string },
 ) => {
-  const resolved = await resolveSelection(db, common.workspaceId, selection);
-  if ('list' in resolved) {
+  if (!('frozen' in resolved)) {
     await requireRoom(db, common.workspaceId);
-    return createListPreview(db, { ...common, list: resolved.list });
+    return 'list' in resolved
+      ? createListPreview(db, { ...common, list: resolved.list })
+      : createPreviewOfJob(db, { ...common, ...resolved.listOfJob });
   }
   const { frozen, targetIds: ids, where, excluded } = resolved;
   const recorded = ids === undefined ? frozen : { type: 'ids', ids };

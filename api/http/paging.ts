@@ -27,6 +27,20 @@ export const cursorSchema = z
   .describe('The `nextCursor` of the previous page.');
 
 /**
+ * `?name=a&name=b`: any of these values. A single value arrives as a string. `note` describes
+ * values that stand for others.
+ */
+export const valuesSchema = <const Value extends string>(values: readonly Value[], note?: string) =>
+  z
+    .preprocess(
+      (given) => (typeof given === 'string' ? [given] : given),
+      z.array(z.enum(values)).max(values.length).optional(),
+    )
+    .describe(
+      ['If given several times: any of these', ...(note === undefined ? [] : [note])].join('. '),
+    );
+
+/**
  * A position in a list as opaque text. It is part of URLs, so it may hold the id of a user, as the
  * URL of a user does, and no other user data.
  */

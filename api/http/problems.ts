@@ -255,17 +255,22 @@ export interface InputError {
   pointer: string;
 }
 
+/** Numbers and ids of `detail`, by name. Never user data. */
+export type ProblemData = Readonly<Record<string, string | number>>;
+
 /** An error that is returned in the format of RFC 9457. */
 export interface ProblemError extends Error {
   slug: ProblemSlug;
   statusCode: number;
   detail: string;
   errors: InputError[];
+  data: ProblemData | undefined;
   headers: Record<string, string>;
 }
 
 export interface ProblemExtras {
   errors?: InputError[];
+  data?: ProblemData | undefined;
   headers?: Record<string, string>;
   /** The underlying error. It is logged, and never returned. */
   cause?: unknown;
@@ -281,7 +286,7 @@ export const RETRY_AFTER_SECONDS = 5;
 export const problem = (
   slug: ProblemSlug,
   detail: string,
-  { errors = [], headers = {}, cause }: ProblemExtras = {},
+  { errors = [], data, headers = {}, cause }: ProblemExtras = {},
 ): ProblemError => {
   const { status } = PROBLEMS[slug];
   const retry = status === 503 ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {};
@@ -291,6 +296,7 @@ export const problem = (
     statusCode: status,
     detail,
     errors,
+    data,
     headers: { ...retry, ...headers },
   });
 };

@@ -63,11 +63,12 @@ export const answerBroken = (error: Error, socket: Socket): void => {
   closeWith(socket, `${head.join('\r\n')}\r\n\r\n${body}`);
 };
 
-const bodyOf = ({ slug, statusCode, detail, errors }: ProblemError, requestId: string) => ({
+const bodyOf = ({ slug, statusCode, detail, errors, data }: ProblemError, requestId: string) => ({
   type: `/problems/${slug}`,
   title: PROBLEMS[slug].title,
   status: statusCode,
   detail,
   requestId,
   ...(errors.length > 0 && { errors }),
+  ...(data !== undefined && { data }),
 });

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   failUnstarted,
   findJobByKey,
+  findJobOfPreview,
   findJobRow,
   insertJob,
   type JobRow,
@@ -10,7 +11,7 @@ import {
 import { describeJob, type JobJsonDeps, pathOfJob } from './job-json.ts';
 import type { JobJson } from './job-schema.ts';
 import { type Idempotency, oncePerKey } from '../http/idempotency.ts';
-import { problem } from '../http/problems.ts';
+import { problem, type ProblemError } from '../http/problems.ts';
 
 /** Seconds until a caller should read a job again. */
 const POLL_SECONDS = '1';
@@ -28,17 +29,16 @@ export const beginJob = async (
   deps: JobJsonDeps,
   plan: () => Promise<PlannedJob>,
 ): Promise<JobRow> => {
-  let why = 'This preview was already confirmed. Make a new preview.';
+  let planned: PlannedJob | undefined;
   const job = await oncePerKey(idempotency, {
     find: (key) => findJobByKey(deps.database.db, request.workspaceId, key),
     usedFor: ({ id }) => `job ${id} by another request`,
     write: async () => {
-      const planned = await plan();
-      if (planned.retry !== undefined) why = `Job ${planned.retry.of} was already retried.`;
+      planned = await plan();
       return write(request, planned, idempotency, deps);
     },
   });
-  if (job === undefined) throw problem('wrong-state', why);
+  if (job === undefined) throw await alreadyBegun(deps, planned);
   request.access.jobId = job.id;
   await start(job, deps);
   return job;
@@ -54,6 +54,23 @@ export const acceptJob = async (
   const fresh = await getJob(deps, job.id);
   reply.code(202).header('location', pathOfJob(fresh)).header('retry-after', POLL_SECONDS);
   return describeJob(fresh, request.actor.role, deps);
+};
+
+/** The problem of a job that cannot begin, because another job has its preview or retried job. */
+const alreadyBegun = async (
+  { database: { db } }: JobJsonDeps,
+  planned: PlannedJob | undefined,
+): Promise<ProblemError> => {
+  const { previewId, retry } = planned ?? {};
+  const jobId =
+    retry === undefined
+      ? previewId && (await findJobOfPreview(db, previewId))?.id
+      : (await findJobRow(db, retry.of, null))?.retried_by;
+  const detail =
+    retry === undefined
+      ? 'This preview was already confirmed. Make a new preview.'
+      : `Job ${retry.of} was already retried.`;
+  return problem('wrong-state', detail, { data: jobId ? { jobId } : undefined });
 };
 
 /** Undefined if another job has the same key, preview or retried job. */

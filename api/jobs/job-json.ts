@@ -8,8 +8,10 @@ import {
 import {
   type JobProgressRow,
   listJobsWithRecords,
+  listPassFigures,
   listProgress,
   listVerifiedExports,
+  type PassFigures,
   type VerifiedExport,
 } from '../../db/jobs/job-progress.ts';
 import type { JobRow } from '../../db/jobs/jobs.ts';
@@ -19,7 +21,7 @@ import type { ImportOptions } from '../../imports/options.ts';
 import { JOB_KINDS, workflowIdOf } from '../../workflows/contracts/jobs.ts';
 import type { ApiDeps } from '../deps.ts';
 import { hasLog } from './job-log.ts';
-import { progressOf } from './job-progress.ts';
+import { phasesOf, progressOf } from './job-progress.ts';
 import type { JobJson } from './job-schema.ts';
 import { shownSelection } from './shown-selection.ts';
 import { findWait, waitOfMail } from './waiting-for.ts';
@@ -31,6 +33,7 @@ export type JobJsonDeps = Pick<ApiDeps, 'jobs' | 'config' | 'database'>;
 export interface JobFacts {
   job: JobRow;
   progress: JobProgressRow | undefined;
+  passes: readonly PassFigures[];
   files: readonly VerifiedExport[];
   /** Whether the job has records of single users. */
   hasRecords: boolean;
@@ -67,6 +70,7 @@ export const toJobJson = (
     startedAt: job.started_at?.toISOString() ?? null,
     finishedAt: job.finished_at?.toISOString() ?? null,
     progress: progressOf(job, progress),
+    phases: phasesOf(job, progress, facts.passes),
     counts: job.counts as JobJson['counts'],
     ...(job.type === 'import' && { cleared: facts.cleared, problems: facts.problems }),
     reasons: job.reasons as JobJson['reasons'],
@@ -76,8 +80,7 @@ export const toJobJson = (
     parent: job.parent_id,
     result: resultOf(job, files),
     erasedAt: job.erased_at?.toISOString() ?? null,
-    error:
-      job.error_type === null ? null : { type: job.error_type, message: job.error_message ?? '' },
+    error: errorOf(job),
     mail: facts.mails.map(toMailJson),
     links: linksOf(facts),
     workflow: workflowOf(job, deps),
@@ -94,8 +97,9 @@ export const briefly = ({ mapping, ...json }: JobJson): JobJson => ({
 export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<JobFacts[]> => {
   const ids = jobs.map(({ id }) => id);
   const importIds = jobs.filter(({ type }) => type === 'import').map(({ id }) => id);
-  const [progress, files, recorded, cleared, problems, mails] = await Promise.all([
+  const [progress, passes, files, recorded, cleared, problems, mails] = await Promise.all([
     listProgress(db, ids),
+    listPassFigures(db, ids),
     listVerifiedExports(db, ids),
     listJobsWithRecords(db, ids),
     listCleared(db, importIds),
@@ -105,6 +109,7 @@ export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<Job
   return jobs.map((job) => ({
     job,
     progress: progress.get(job.id),
+    passes: passes.get(job.id) ?? [],
     files: files.filter((file) => file.job_id === job.id),
     hasRecords: recorded.has(job.id),
     cleared: cleared.get(job.id) ?? [],
@@ -155,6 +160,9 @@ export const describeLiveJob = async (
     ...(wait !== undefined && { waitingFor: wait }),
   };
 };
+
+const errorOf = ({ error_type: type, error_message: message, error_data: data }: JobRow) =>
+  type === null ? null : { type, message: message ?? '', ...(data !== null && { data }) };
 
 /** The options of an export. */
 const exportOptionsOf = ({ type, options }: JobRow) => {

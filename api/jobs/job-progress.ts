@@ -1,5 +1,6 @@
-import type { JobProgressRow } from '../../db/jobs/job-progress.ts';
+import type { JobProgressRow, PassFigures } from '../../db/jobs/job-progress.ts';
 import type { JobRow } from '../../db/jobs/jobs.ts';
+import type { Phase } from '../../workflows/contracts/jobs.ts';
 import type { JobJson } from './job-schema.ts';
 
 type Progress = JobJson['progress'];
@@ -20,6 +21,79 @@ export const progressOf = (job: JobRow, made: JobProgressRow | undefined): Progr
     ratePerSecond: Math.round(rate * 10) / 10,
     etaSeconds: left === null ? null : Math.ceil(left / rate),
   };
+};
+
+/**
+ * The phases of a job in their order. A phase ends as the next one begins, and the last one with
+ * the job.
+ */
+export const phasesOf = (
+  job: JobRow,
+  made: JobProgressRow | undefined,
+  figures: readonly PassFigures[],
+): JobJson['phases'] =>
+  job.phases.map(({ phase, pass, startedAt }, index) => {
+    const next = job.phases[index + 1];
+    const isCurrent = next === undefined && job.finished_at === null;
+    const end = next === undefined ? job.finished_at : new Date(next.startedAt);
+    const ofPass = figures.find((one) => one.pass === pass);
+    return {
+      phase,
+      pass,
+      startedAt: new Date(startedAt).toISOString(),
+      finishedAt: end?.toISOString() ?? null,
+      ...(isCurrent
+        ? amountOf(job, made)
+        : amountOfLeft(job, phase, { made, ofPass, next: next?.phase })),
+    };
+  });
+
+/**
+ * The users of a phase that the job has left. `total` is null if the phase was interrupted before
+ * their number was known.
+ */
+const amountOfLeft = (
+  job: JobRow,
+  phase: Phase,
+  {
+    made,
+    ofPass,
+    next,
+  }: {
+    made: JobProgressRow | undefined;
+    ofPass: PassFigures | undefined;
+    next: string | undefined;
+  },
+): Amount => {
+  const { total } = job;
+  const written = ofPass?.written ?? 0;
+  const all = { total, processed: total ?? 0 };
+  const moved = (running = 0): Amount => ({
+    total,
+    processed: job.finished_at === null ? running : amountOfEnded(job).processed,
+  });
+  switch (phase) {
+    case 'checking':
+      return { total: next === 'importing' ? total : null, processed: total ?? 0 };
+    case 'importing':
+      return moved(made?.imported);
+    case 'restoring':
+      return moved(made?.restored);
+    case 'exporting':
+    case 'backingUp':
+      return { total: next?.startsWith('verifying') === true ? written : null, processed: written };
+    case 'deleting':
+      return { total: written, processed: ofPass?.cursor ?? 0 };
+    case 'verifyingBackup':
+      if (job.type === 'restore') return next === 'restoring' ? all : { total, processed: 0 };
+      return { total: written, processed: written };
+    case 'verifying':
+      return { total: written, processed: written };
+    case 'settling':
+      return ofPass === undefined ? all : { total: written, processed: written };
+    case 'notifying':
+      return all;
+  }
 };
 
 /** The number of users in the current phase and pass, and the number of processed users. */

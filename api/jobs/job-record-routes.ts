@@ -12,15 +12,13 @@ import { capitalized } from '../../rules/capitalized.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { requireRecords } from './job-log.ts';
+import { OUTCOMES, RECORDED_TYPES, type RecordedType, type RecordOutcome } from './job-outcomes.ts';
 import { cursorSchema, decodeCursor, encodeCursor, limitSchema, pageOf } from '../http/paging.ts';
 import { notFound } from '../http/problems.ts';
 import { JOB_KINDS } from '../../workflows/contracts/jobs.ts';
 
-/** The outcomes of users by type of job; the successful outcome comes first. */
-const OUTCOMES = {
-  deletion: ['deleted', 'changedSinceBackup', 'notFound', 'held', 'failed', 'unprocessed'],
-  restore: ['restored', 'present', 'notFound', 'failed', 'unprocessed'],
-} as const;
+/** More than the longest name of a constraint or function, with its words. */
+const MAX_REASON_FILTER_LENGTH = 500;
 
 const USER_ID = {
   deletion: 'Of the user',
@@ -35,8 +33,11 @@ const REASON = {
     '`ambiguous` if several users were',
 } as const;
 
-type RecordedType = keyof typeof OUTCOMES;
-type RecordOutcome = UserRecord['outcome'];
+const reasonFilterSchema = z
+  .string()
+  .max(MAX_REASON_FILTER_LENGTH)
+  .optional()
+  .describe('Exactly this reason. If empty: only users without a reason');
 
 const count = z.int().min(0).max(2_147_483_647);
 
@@ -54,6 +55,8 @@ interface RecordPage {
   /** Users with the successful outcome. */
   done: DoneOutcome;
   outcome: RecordOutcome | undefined;
+  /** Only users with this reason; if empty, only users without one. */
+  reason: string | undefined;
   position: Position | undefined;
   limit: number;
 }
@@ -65,7 +68,7 @@ interface Records {
 
 /** The outcome of each user of a deletion or restore, in pages. */
 export const registerJobRecordRoutes = (app: App, deps: ApiDeps): void => {
-  for (const type of Object.keys(OUTCOMES) as RecordedType[]) registerRecords(app, deps, type);
+  for (const type of RECORDED_TYPES) registerRecords(app, deps, type);
 };
 
 const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): void => {
@@ -80,6 +83,7 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({
           outcome: z.enum(OUTCOMES[type] as readonly RecordOutcome[]).optional(),
+          reason: reasonFilterSchema,
           cursor: cursorSchema,
           limit: limitSchema,
         }),
@@ -88,13 +92,14 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
         },
       },
     },
-    async ({ workspaceId, params: { id }, query: { outcome, cursor, limit } }) => {
+    async ({ workspaceId, params: { id }, query: { outcome, reason, cursor, limit } }) => {
       const job = await findJobRow(database.db, id, workspaceId);
       if (job?.type !== type) throw notFound(type);
       requireRecords(job);
       const position = decodeCursor(positionSchema, cursor);
       const [done] = OUTCOMES[type];
-      const { rows, next } = await listRecords(database.db, id, { done, outcome, position, limit });
+      const wanted = { done, outcome, reason, position, limit };
+      const { rows, next } = await listRecords(database.db, id, wanted);
       return {
         data: rows.map((row) => ({
           userId: row.user_id,
@@ -128,6 +133,8 @@ const pageOfDone = async (db: Db, jobId: string, page: RecordPage): Promise<Reco
   if (page.outcome !== undefined && page.outcome !== page.done) {
     return { rows: [], next: undefined };
   }
+  // A user with the successful outcome has no reason.
+  if (page.reason !== undefined && page.reason !== '') return { rows: [], next: undefined };
   const found = await listDoneAfter(db, jobId, page.position ?? FIRST_POSITION, page.limit + 1);
   const rows = found.slice(0, page.limit);
   const last = rows.at(-1);
@@ -147,10 +154,10 @@ const pageOfDone = async (db: Db, jobId: string, page: RecordPage): Promise<Reco
 };
 
 const pageOfOthers = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
-  const { outcome, limit } = page;
+  const { outcome, reason, limit } = page;
   if (outcome === 'deleted' || outcome === 'restored') return { rows: [], next: undefined };
   const skip = page.position !== undefined && 'skip' in page.position ? page.position.skip : 0;
-  const found = await listOutcomes(db, jobId, { outcome, skip, limit: limit + 1 });
+  const found = await listOutcomes(db, jobId, { outcome, reason, skip, limit: limit + 1 });
   return {
     rows: found.slice(0, limit),
     next: found.length > limit ? { skip: skip + limit } : undefined,

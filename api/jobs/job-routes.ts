@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { listJobs } from '../../db/jobs/job-list.ts';
+import { listJobs, UNFINISHED_STATES } from '../../db/jobs/job-list.ts';
 import { cancelJob, findJobRow, type JobRow } from '../../db/jobs/jobs.ts';
-import { JOB_STATES } from '../../db/schema.ts';
+import { JOB_STATES, type JobState } from '../../db/schema.ts';
 import { capitalized } from '../../rules/capitalized.ts';
 import { acceptJob } from './begin-job.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -15,6 +15,7 @@ import {
   pageOf,
   positionIn,
   toPage,
+  valuesSchema,
 } from '../http/paging.ts';
 import { actorShape, periodShape, requireOrder } from '../http/period.ts';
 import { notFound, problem } from '../http/problems.ts';
@@ -22,13 +23,8 @@ import { JOB_KINDS, type JobType } from '../../workflows/contracts/jobs.ts';
 
 const idParams = z.strictObject({ id: z.uuid() });
 
-/** `?state=failed&state=cancelled`: any of these. A single value arrives as a string. */
-const statesSchema = z
-  .preprocess(
-    (given) => (typeof given === 'string' ? [given] : given),
-    z.array(z.enum(JOB_STATES)).max(JOB_STATES.length).optional(),
-  )
-  .describe('If given several times: any of these');
+/** Stands for the states of jobs that have not ended. */
+const ACTIVE = 'active';
 
 export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
   app.get(
@@ -39,8 +35,11 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
         summary: 'List the jobs of one workspace or of all, newest first',
         tags: ['jobs'],
         querystring: z.strictObject({
-          type: z.enum(JOB_TYPES).optional(),
-          state: statesSchema,
+          type: valuesSchema(JOB_TYPES),
+          state: valuesSchema(
+            [...JOB_STATES, ACTIVE],
+            `\`${ACTIVE}\` stands for ${UNFINISHED_STATES.join(', ')}`,
+          ),
           ...actorShape,
           ...periodShape,
           retryable: z.literal('true').optional().describe('Only jobs that can be retried'),
@@ -51,12 +50,13 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
       },
     },
     async ({ access, actor, query }) => {
-      const { state, retryable, cursor, limit, ...wanted } = query;
+      const { type, state, retryable, cursor, limit, ...wanted } = query;
       requireOrder(wanted);
       const rows = await listJobs(deps.database.db, {
         workspaceId: access.workspaceId,
         ...wanted,
-        states: state,
+        types: type,
+        states: statesOf(state),
         retryable: retryable && true,
         beforeId: decodeIdCursor('jobs', cursor),
         limit: limit + 1,
@@ -69,6 +69,9 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
   registerOneJob(app, deps);
   registerCancel(app, deps);
 };
+
+const statesOf = (given: readonly (JobState | typeof ACTIVE)[] | undefined) =>
+  given?.flatMap((state) => (state === ACTIVE ? UNFINISHED_STATES : [state]));
 
 const registerOneJob = (app: App, deps: ApiDeps): void => {
   for (const type of [undefined, ...JOB_TYPES]) {
@@ -128,7 +131,9 @@ const registerCancel = (app: App, deps: ApiDeps): void => {
       });
       const now = await getJob(deps, job.id, workspaceId);
       if (!isChanged && now.state !== 'cancelling' && now.state !== 'cancelled') {
-        throw problem('wrong-state', `Job ${job.id} has already ended (${now.state}).`);
+        throw problem('wrong-state', `Job ${job.id} has already ended (${now.state}).`, {
+          data: { jobId: job.id },
+        });
       }
       // The row alone stops the next batch. A call to Temporal stops the workflow sooner.
       await deps.jobs.cancel(job).catch((error: unknown) => {

@@ -22,14 +22,13 @@ const PHASES = {
   notifying: 'sends the mail',
 } as const satisfies Record<Phase, string>;
 
-const phaseSchema = z
-  .enum(Object.keys(PHASES) as Phase[])
-  .nullable()
-  .describe(
-    Object.entries(PHASES)
-      .map(([phase, does]) => `${phase}: ${does}`)
-      .join('; ') + '. Null before the first phase and after the end.',
-  );
+const phaseNameSchema = z.enum(Object.keys(PHASES) as Phase[]);
+
+const phaseSchema = phaseNameSchema.nullable().describe(
+  Object.entries(PHASES)
+    .map(([phase, does]) => `${phase}: ${does}`)
+    .join('; ') + '. Null before the first phase and after the end.',
+);
 
 const progressSchema = z
   .object({
@@ -47,6 +46,17 @@ const progressSchema = z
   );
 
 const time = z.string().describe('RFC 3339, UTC');
+
+const enteredPhaseSchema = z
+  .object({
+    phase: phaseNameSchema,
+    pass: z.int().describe('1, or for further passes of a deletion 2 and 3'),
+    startedAt: time,
+    finishedAt: time.nullable().describe('Null for the current phase'),
+    total: z.int().nullable().describe('Null if not known'),
+    processed: z.int(),
+  })
+  .meta({ id: 'JobPhase' });
 
 const fileFacts = {
   rows: z.int(),
@@ -171,6 +181,12 @@ export const jobSchema = z
     startedAt: time.nullable(),
     finishedAt: time.nullable(),
     progress: progressSchema,
+    phases: z
+      .array(enteredPhaseSchema)
+      .describe(
+        'All phases so far, in their order, with their users. Each ends as the next one begins. A step that is ' +
+          'retried continues its phase. Empty for jobs of earlier versions',
+      ),
     counts: z
       .union([deletionCounts, restoreCounts, importCounts, exportCounts])
       .nullable()
@@ -216,7 +232,19 @@ export const jobSchema = z
     erasedAt: time
       .nullable()
       .describe('When the records of the job were erased, together with a backup or a file'),
-    error: z.object({ type: z.string(), message: z.string() }).nullable(),
+    error: z
+      .object({
+        type: z.string(),
+        message: z.string(),
+        data: z
+          .record(z.string(), z.number())
+          .optional()
+          .describe(
+            'Numbers of the message. `selectionChanged`: confirmed, found. `deleteAllRequired`: selected, taken by recent ' +
+              'deletions, all, percent',
+          ),
+      })
+      .nullable(),
     mail: z.array(mailSchema).describe('Mails about the end of the job; empty until the first try'),
     links: z
       .record(z.string(), z.string())

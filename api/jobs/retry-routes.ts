@@ -80,7 +80,10 @@ const planRetry = async (
 };
 
 const requireRetryable = async (deps: ApiDeps, job: JobRow): Promise<void> => {
-  if (!job.is_retryable) throw problem('wrong-state', `Job ${job.id} ${await whyNot(deps, job)}.`);
+  if (job.is_retryable) return;
+  throw problem('wrong-state', `Job ${job.id} ${await whyNot(deps, job)}.`, {
+    data: { jobId: job.retried_by ?? job.id },
+  });
 };
 
 const whyNot = async ({ database }: ApiDeps, job: JobRow): Promise<string> => {

@@ -37,6 +37,10 @@ export const problemSchema = z.object({
       }),
     )
     .optional(),
+  data: z
+    .record(z.string(), z.union([z.string(), z.number()]))
+    .optional()
+    .describe('Numbers and ids of `detail`; docs/errors.md lists them by type'),
 });
 
 const WORKSPACE_PARAMETER = {
@@ -153,6 +157,9 @@ const MAY_BE_GONE = [
   'listImportRecords',
   'listDeletionRecords',
   'listRestoreRecords',
+  'summarizeImportRecords',
+  'summarizeDeletionRecords',
+  'summarizeRestoreRecords',
   'getImportLog',
   'getDeletionLog',
   'getRestoreLog',

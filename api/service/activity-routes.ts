@@ -18,12 +18,13 @@ import {
   pageOf,
   positionIn,
   toPage,
+  valuesSchema,
 } from '../http/paging.ts';
 import { actorShape, periodShape, requireOrder } from '../http/period.ts';
 import { notFound } from '../http/problems.ts';
 
 const querySchema = z.strictObject({
-  kind: z.enum(ACTIVITY_KINDS).optional(),
+  kind: valuesSchema(ACTIVITY_KINDS),
   ...actorShape,
   jobId: z.uuid().optional(),
   ...periodShape,
@@ -88,7 +89,8 @@ const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv)
       reply,
     ) => {
       requireOrder(wanted);
-      const filter = { workspaceId, ...wanted };
+      const { kind: kinds, ...others } = wanted;
+      const filter = { workspaceId, kinds, ...others };
       const beforeId = decodeIdCursor('activity', cursor);
       if (format === 'csv') {
         const fileName = workspaceId === null ? 'activity.csv' : `activity-${workspaceId}.csv`;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { describeWorkspaces } from '../../db/workspaces.ts';
+import { describeWorkspaces, type WorkspaceRow } from '../../db/workspaces.ts';
+import { REQUEST_STATES } from '../../workflows/contracts/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
@@ -17,6 +18,10 @@ const workspaceSchema = z
       .nullable()
       .describe('The last estimate of PostgreSQL, which may lag behind recent changes; or null'),
     unfinishedJobs: z.int(),
+    openRequest: z
+      .object({ id: z.uuid(), state: z.enum(REQUEST_STATES) })
+      .nullable()
+      .describe('The delete-all request that has not ended'),
   })
   .meta({ id: 'Workspace' });
 
@@ -42,8 +47,15 @@ export const registerWorkspaceRoutes = (app: App, { database: { db } }: ApiDeps)
         createdAt: row.created_at.toISOString(),
         usersEstimate: row.users_estimate,
         unfinishedJobs: row.unfinished_jobs,
+        openRequest: openRequestOf(row),
       }));
       return { data, nextCursor: page.nextCursor };
     },
   );
 };
+
+const openRequestOf = ({
+  request_id: id,
+  request_state: state,
+}: Pick<WorkspaceRow, 'request_id' | 'request_state'>) =>
+  id === null || state === null ? null : { id, state };

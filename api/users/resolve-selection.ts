@@ -4,6 +4,7 @@ import { propertyTypesOf } from '../../db/users/properties.ts';
 import { findUserList, type ListRef } from '../../db/users/user-lists.ts';
 import type { Excluded } from '../../db/deletions/preview-report.ts';
 import { compileSelection } from '../../selection/compile-selection.ts';
+import type { PropertyTypes } from '../../selection/fields.ts';
 import type { FrozenSelection, MatchingSelection } from '../../selection/frozen-selection.ts';
 import type { ExportSelection } from '../../selection/selection.ts';
 import { problem } from '../http/problems.ts';
@@ -21,7 +22,9 @@ export type ResolvedSelection =
       /** The excluded users. */
       excluded?: Excluded;
     }
-  | { list: ListRef & { entries: number } };
+  | { list: ListRef & { entries: number } }
+  /** The users of an earlier job of a list. */
+  | { listOfJob: { listId: string; jobId: string } };
 
 /** @throws ProblemError if the list does not exist or was deleted */
 export const resolveList = async (
@@ -53,7 +56,7 @@ export const resolveSelection = async (
   db: Db,
   workspaceId: string,
   selection: ExportSelection,
-): Promise<ResolvedSelection> => {
+): Promise<Exclude<ResolvedSelection, { listOfJob: unknown }>> => {
   switch (selection.type) {
     case 'all':
       return { frozen: selection, where: sql<SqlBool>`true` };
@@ -75,17 +78,24 @@ export const resolveSelection = async (
       const types = await propertyTypesOf(db, workspaceId);
       const pointer = '/selection/' as const;
       const context = { db, workspaceId, types, now: new Date(), pointer };
-      const frozen = await freeze(selection, context);
-      const { excludeIds: ids } = frozen;
-      return {
-        frozen,
-        where: compileSelection(frozen, types),
-        ...(ids.length > 0 && {
-          excluded: { ids, matches: compileSelection({ ...frozen, excludeIds: [] }, types) },
-        }),
-      };
+      return resolveMatching(await freeze(selection, context), types);
     }
   }
+};
+
+/** The conditions of a frozen selection, with and without its excluded users. */
+export const resolveMatching = (
+  frozen: MatchingSelection,
+  types: PropertyTypes,
+): Extract<ResolvedSelection, { frozen: FrozenSelection }> => {
+  const { excludeIds: ids } = frozen;
+  return {
+    frozen,
+    where: compileSelection(frozen, types),
+    ...(ids.length > 0 && {
+      excluded: { ids, matches: compileSelection({ ...frozen, excludeIds: [] }, types) },
+    }),
+  };
 };
 
 /** A selection as stored with the job. */

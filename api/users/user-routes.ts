@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { propertyTypesOf } from '../../db/users/properties.ts';
 import { mergeUsers } from '../../db/users/user-merge.ts';
-import { findUser, listUsers, type UserPosition, type UserSort } from '../../db/users/users.ts';
-import { dateTimeOf } from '../../selection/date-times.ts';
+import { findUser, listUsers } from '../../db/users/users.ts';
 import { userIdSchema } from '../../selection/selection.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { COUNT_DEADLINE_MS, USERS_BODY_LIMIT_BYTES } from '../http/limits.ts';
-import { decodeCursor, pageOf, toPage } from '../http/paging.ts';
+import { pageOf } from '../http/paging.ts';
 import { invalidRequest, notFound, problem } from '../http/problems.ts';
 import { sendJson } from '../http/send-json.ts';
 import { createExactCount } from './exact-count.ts';
@@ -20,6 +19,7 @@ import {
   mergeResultSchema,
   requireWritten,
 } from './user-merge.ts';
+import { readUserCursor, toUserPage } from './user-paging.ts';
 import { conditionOf, userQuerySchema } from './user-query.ts';
 
 const COUNT =
@@ -49,20 +49,28 @@ const registerList = (app: App, deps: ApiDeps): void => {
         querystring: userQuerySchema,
         response: {
           200: pageOf(userSchema)
-            .extend({ count: z.int().nullable().optional().describe(COUNT) })
+            .extend({
+              prevCursor: z
+                .string()
+                .nullable()
+                .describe('The `cursor` of the previous page; null on the first page'),
+              count: z.int().nullable().optional().describe(COUNT),
+            })
             .describe('A page of users; `count` only with `count=exact`'),
         },
       },
     },
     async ({ workspaceId, query }, reply) => {
       const { sort, limit } = query;
-      const after = decodeCursor(positionSchemaOf(sort), query.cursor);
+      const position = readUserCursor(sort, query.cursor);
       const where = await conditionOf(db, workspaceId, query);
-      const rows = await listUsers(db, { workspaceId, where, sort, after, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ userId, createdAt }) => ({ sort, userId, createdAt }));
+      const wanted = { workspaceId, where, sort, ...position };
+      const found = await listUsers(db, { ...wanted, limit: limit + 1 });
+      const page = toUserPage(found, { ...wanted, limit });
       const members = [
         `"data":[${page.rows.map(({ json }) => json).join(',')}]`,
         `"nextCursor":${JSON.stringify(page.nextCursor)}`,
+        `"prevCursor":${JSON.stringify(page.prevCursor)}`,
       ];
       if (query.count === 'exact') {
         members.push(`"count":${await countExactly(workspaceId, where, reply.raw)}`);
@@ -71,18 +79,6 @@ const registerList = (app: App, deps: ApiDeps): void => {
     },
   );
 };
-
-/**
- * A position is valid for one order only. PostgreSQL would reject a date that does not exist.
- */
-const positionSchemaOf = (sort: UserSort): z.ZodType<UserPosition & { sort: UserSort }> =>
-  z.strictObject({
-    sort: z.literal(sort),
-    userId: userIdSchema,
-    createdAt: z
-      .string()
-      .refine((text) => /^-?infinity$/.test(text) || dateTimeOf(text, 'datetime') !== undefined),
-  });
 
 const registerMerge = (app: App, { database: { db } }: ApiDeps): void => {
   app.post(

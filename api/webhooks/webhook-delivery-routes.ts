@@ -18,6 +18,7 @@ import {
   pageOf,
   positionIn,
   toPage,
+  valuesSchema,
 } from '../http/paging.ts';
 import { notFound, problem } from '../http/problems.ts';
 import { getWebhook, once } from './webhook-calls.ts';
@@ -49,17 +50,22 @@ const registerRead = (app: App, deps: ApiDeps): void => {
         tags: ['webhooks'],
         params: paramsSchema,
         querystring: z.strictObject({
-          state: z.enum(['pending', 'delivered', 'failed']).optional(),
+          state: valuesSchema(['pending', 'delivered', 'failed']),
           cursor: cursorSchema,
           limit: limitSchema,
         }),
         response: { 200: pageOf(deliverySchema).describe('A page of deliveries') },
       },
     },
-    async ({ workspaceId, params, query: { state, cursor, limit } }) => {
+    async ({ workspaceId, params, query: { state: states, cursor, limit } }) => {
       const { id: webhookId } = await getWebhook(db, workspaceId, params.id);
       const beforeId = decodeIdCursor('webhookDeliveries', cursor);
-      const rows = await listLoggedDeliveries(db, { webhookId, state, beforeId, limit: limit + 1 });
+      const rows = await listLoggedDeliveries(db, {
+        webhookId,
+        states,
+        beforeId,
+        limit: limit + 1,
+      });
       const page = toPage(rows, limit, positionIn('webhookDeliveries'));
       return { data: page.rows.map(toDeliveryJson), nextCursor: page.nextCursor };
     },

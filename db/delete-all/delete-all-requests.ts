@@ -22,7 +22,8 @@ export type RequestRow = Awaited<
 export interface RequestPage {
   /** Null for all workspaces. */
   workspaceId: string | null;
-  state?: RequestState | undefined;
+  /** Only requests in one of these states. */
+  states?: readonly RequestState[] | undefined;
   /** Only requests older than this request. */
   beforeId?: string | undefined;
   limit: number;
@@ -63,10 +64,10 @@ export const findUnfinishedRequest = (db: Db, workspaceId: string) =>
     .executeTakeFirst();
 
 /** Requests, newest first. Counts on the index `delete_all_newest`. */
-export const listRequests = (db: Db, { workspaceId, state, beforeId, limit }: RequestPage) => {
+export const listRequests = (db: Db, { workspaceId, states, beforeId, limit }: RequestPage) => {
   let query = requestRows(db);
   if (workspaceId !== null) query = query.where('r.workspace_id', '=', workspaceId);
-  if (state !== undefined) query = query.where('r.state', '=', state);
+  if (states !== undefined) query = query.where('r.state', 'in', [...states]);
   if (beforeId !== undefined) {
     query = query.where(
       sql<boolean>`(r.created_at, r.id) <
@@ -118,13 +119,15 @@ export const listStaleRequests = (db: Db, seconds: number, limit: number) =>
     .limit(limit)
     .execute();
 
-/** Requests for the API, with their requester, and whether their window has not closed yet. */
+/** Requests with their workspace and requester, and whether their window has not closed yet. */
 const requestRows = (db: Db) =>
   db
     .selectFrom('delete_all_requests as r')
     .innerJoin('api_keys as requester', 'requester.id', 'r.requester_key_id')
+    .innerJoin('workspaces as workspace', 'workspace.id', 'r.workspace_id')
     .selectAll('r')
     .select([
+      'workspace.name as workspace_name',
       'requester.role as requester_role',
       'requester.owner_name as requester_name',
       'requester.shown_id as requester_shown_id',

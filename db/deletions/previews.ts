@@ -14,7 +14,8 @@ import {
 } from './preview-report.ts';
 import { BACKUP_DAYS, OF_THE_DATABASE, PREVIEW_MINUTES } from '../../rules/retention.ts';
 import { userJson } from '../users/user-json.ts';
-import { type ListRef, requireUserList, usersOfList } from '../users/user-lists.ts';
+import { countTargets } from '../jobs/settlement.ts';
+import { type ListRef, requireUserList, usersOfJob, usersOfList } from '../users/user-lists.ts';
 
 /** Most users that a preview shows. */
 export const SAMPLE_SIZE = 100;
@@ -42,6 +43,12 @@ export interface NewPreview {
  */
 export interface NewListPreview extends Omit<NewPreview, 'selection' | 'where' | 'requestId'> {
   list: ListRef;
+}
+
+/** The same for the users of an earlier job of a list; the list may have been deleted. */
+export interface NewPreviewOfJob extends Omit<NewListPreview, 'list'> {
+  listId: string;
+  jobId: string;
 }
 
 /** What a preview reports in addition to its users, depending on its selection. */
@@ -95,17 +102,23 @@ export const hasRoomForList = async (db: Db, workspaceId: string): Promise<boole
 export const createListPreview = (db: Db, { list, ...preview }: NewListPreview) =>
   underSnapshot(db, async (trx, snapshot) => {
     await requireUserList(trx, list.id);
-    const id = uuidv7();
-    const { numAffectedRows = 0n } = await sql`
-      INSERT INTO preview_targets (preview_id, user_id)
-      SELECT ${id}::uuid, user_id FROM (${usersOfList(list)}) AS named`.execute(trx);
-    const selection = { type: 'list', listId: list.id, count: Number(numAffectedRows) };
-    // EXISTS, not IN: PostgreSQL would scan an IN list that is too long to be hashed for each user.
-    const where = sql<SqlBool>`EXISTS (SELECT FROM preview_targets AS named
-      WHERE named.preview_id = ${id}::uuid AND named.user_id = users.user_id COLLATE "C")`;
-    const seen = await lookAndRecord(trx, snapshot, { ...preview, id, selection, where });
+    const named = { listId: list.id, users: usersOfList(list) };
+    const seen = await lookUpNamed(trx, snapshot, preview, named);
     const report: ListReport = await reportList(trx, list);
     return { ...seen, report };
+  });
+
+/**
+ * Like `createListPreview`, for the users of an earlier job that still exist. The report counts the
+ * others.
+ *
+ * @throws DatabaseError KS008 as for `createPreview`
+ */
+export const createPreviewOfJob = (db: Db, { listId, jobId, ...preview }: NewPreviewOfJob) =>
+  underSnapshot(db, async (trx, snapshot) => {
+    const named = { listId, users: usersOfJob(jobId, preview.workspaceId) };
+    const seen = await lookUpNamed(trx, snapshot, preview, named);
+    return { ...seen, report: { notFound: (await countTargets(trx, jobId, 1)) - seen.count } };
   });
 
 /**
@@ -170,6 +183,24 @@ const lookAndRecord = async (trx: Trx, snapshot: string, preview: NewPreview & {
   if (preview.requestId === undefined) await refuseNearlyEveryone(trx, preview, counts.count);
   const sample = await listSample(trx, preview);
   return { ...(await insertPreview(trx, preview, { snapshot, ...counts })), sample };
+};
+
+/** Stores users by their ids, and a preview of exactly these users. */
+const lookUpNamed = async (
+  trx: Trx,
+  snapshot: string,
+  preview: Omit<NewListPreview, 'list'>,
+  { listId, users }: { listId: string; users: RawBuilder<unknown> },
+) => {
+  const id = uuidv7();
+  const { numAffectedRows = 0n } = await sql`
+    INSERT INTO preview_targets (preview_id, user_id)
+    SELECT ${id}::uuid, user_id FROM (${users}) AS named`.execute(trx);
+  const selection = { type: 'list', listId, count: Number(numAffectedRows) };
+  // EXISTS, not IN: PostgreSQL would scan an IN list that is too long to be hashed for each user.
+  const where = sql<SqlBool>`EXISTS (SELECT FROM preview_targets AS named
+    WHERE named.preview_id = ${id}::uuid AND named.user_id = users.user_id COLLATE "C")`;
+  return lookAndRecord(trx, snapshot, { ...preview, id, selection, where });
 };
 
 const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<Counts> => {

@@ -28,6 +28,17 @@ export const listImportFailures = (
     .limit(limit)
     .execute();
 
+/** Number of failed lines of an import by code, the most frequent first. */
+export const summarizeImportFailures = async (
+  db: Db,
+  jobId: string,
+): Promise<{ code: string; count: number }[]> => {
+  const { rows } = await sql<{ code: string; count: number }>`
+    SELECT code, count(*) AS count FROM import_failures
+     WHERE job_id = ${jobId}::uuid GROUP BY code ORDER BY count DESC, code`.execute(db);
+  return rows;
+};
+
 /**
  * The query of an import's log, for `copyText`: the failed lines in full, in the order of the file.
  */

@@ -9,7 +9,8 @@ import { JOB_STATES, type JobState } from '../schema.ts';
 export interface JobPage extends ActorFilter {
   /** Null for all workspaces. */
   workspaceId: string | null;
-  type?: JobType | undefined;
+  /** Only jobs of one of these types. */
+  types?: readonly JobType[] | undefined;
   /** Only jobs in one of these states. */
   states?: readonly JobState[] | undefined;
   /** Only jobs that may be retried. */
@@ -21,6 +22,9 @@ export interface JobPage extends ActorFilter {
   beforeId?: string | undefined;
   limit: number;
 }
+
+/** The states of jobs that have not ended. */
+export const UNFINISHED_STATES = ['queued', 'running', 'cancelling'] as const;
 
 const TYPES = Object.keys(JOB_KINDS) as JobType[];
 /**
@@ -44,11 +48,10 @@ export const listJobs = (db: Db, page: JobPage): Promise<JobRow[]> =>
  * PostgreSQL cannot read one index in order across several values of its first columns.
  */
 const idsOf = (page: JobPage): RawBuilder<string> => {
-  const { type, states, retryable, limit } = page;
+  const { types = TYPES, states, retryable, limit } = page;
   const conditions = conditionsOf(page);
-  const types = type === undefined ? TYPES : [type];
   const wanted = statesOf(page);
-  const isOfSome = type !== undefined || states !== undefined || retryable !== undefined;
+  const isOfSome = page.types !== undefined || states !== undefined || retryable !== undefined;
   const merge = (each: RawBuilder<unknown>, own: RawBuilder<SqlBool>[]) => sql<string>`
     SELECT found.id FROM ${each} CROSS JOIN LATERAL (${newestOf([...own, ...conditions], limit)}) AS found
      ORDER BY found.created_at DESC, found.id DESC LIMIT ${limit}`;
@@ -67,7 +70,7 @@ const idsOf = (page: JobPage): RawBuilder<string> => {
     ]);
   }
   if (isOfSome) {
-    const each = sql`unnest(${types}::text[]) AS one (type)
+    const each = sql`(SELECT DISTINCT unnest(${types}::text[])) AS one (type)
       CROSS JOIN (SELECT DISTINCT unnest(${wanted}::text[])) AS other (state)`;
     return merge(each, [
       sql<SqlBool>`jobs.type = one.type`,

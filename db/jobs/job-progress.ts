@@ -52,6 +52,36 @@ export const listProgress = async (
   return new Map(rows.map((row) => [row.job_id, row]));
 };
 
+/** The users of one pass of an export or deletion, in its newest attempt. */
+export interface PassFigures {
+  pass: number;
+  written: number;
+  /** Users that were processed for deletion. */
+  cursor: number;
+}
+
+/** The figures of all passes of each job, whether it has ended or not. */
+export const listPassFigures = async (
+  db: Db,
+  jobIds: readonly string[],
+): Promise<Map<string, PassFigures[]>> => {
+  const { rows } = await sql<PassFigures & { jobId: string }>`
+    SELECT e.job_id AS "jobId", e.pass, p.written, p.cursor
+      FROM exports e
+     CROSS JOIN LATERAL (
+       SELECT coalesce(sum(part.rows), 0) AS written, coalesce(sum(part.cursor), 0) AS cursor
+         FROM export_parts part
+        WHERE part.export_id = e.id
+          AND part.attempt = coalesce(e.attempt, (SELECT max(attempt) FROM export_attempts
+                                                   WHERE export_id = e.id))) p
+     WHERE e.job_id = ANY (${jobIds}::uuid[])`.execute(db);
+  const figures = new Map<string, PassFigures[]>();
+  for (const { jobId, ...ofPass } of rows) {
+    figures.set(jobId, [...(figures.get(jobId) ?? []), ofPass]);
+  }
+  return figures;
+};
+
 /** Those jobs that have a user with a known outcome, or a failed line. */
 export const listJobsWithRecords = async (
   db: Db,

@@ -73,13 +73,19 @@ export const findJobClaim = (db: Db, jobId: string) =>
     .executeTakeFirst();
 
 /**
- * Moves a running job to a phase. This update waits for an open batch, which holds a lock on the
- * job's row. After it, no batch of an earlier phase can commit.
+ * Moves a running job to a phase of a pass, by default that of its last phase. This update waits
+ * for an open batch, which holds a lock on the job's row. After it, no batch of an earlier phase
+ * can commit. A phase that the job is in, or was in before a reset, is continued.
  */
-export const enterPhase = async (db: Db, jobId: string, phase: string): Promise<void> => {
+export const enterPhase = async (
+  db: Db,
+  jobId: string,
+  phase: string,
+  pass?: number,
+): Promise<void> => {
   await db
     .updateTable('jobs')
-    .set({ phase, phase_started_at: sql`now()` })
+    .set({ phase, phase_started_at: sql`now()`, phases: phasesWith(phase, pass) })
     .where('id', '=', jobId)
     .where('finished_at', 'is', null)
     .where('phase', 'is distinct from', phase)
@@ -134,7 +140,7 @@ export const findStoredResult = async (
 ): Promise<StoredResult | undefined> => {
   const row = await db
     .selectFrom('jobs')
-    .select(['type', 'state', 'counts', 'error_type', 'error_message', 'finished_at'])
+    .select(['type', 'state', 'counts', 'error_type', 'error_message', 'error_data', 'finished_at'])
     .where('id', '=', jobId)
     .executeTakeFirst();
   if (!row || row.finished_at === null) return undefined;
@@ -144,7 +150,11 @@ export const findStoredResult = async (
     failures: countLeft(row.type, counts),
     counts,
     ...(row.error_type !== null && {
-      error: { type: row.error_type, message: row.error_message ?? '' },
+      error: {
+        type: row.error_type,
+        message: row.error_message ?? '',
+        ...(row.error_data !== null && { data: row.error_data }),
+      },
     }),
   };
 };
@@ -189,6 +199,7 @@ export const finishJob = async (
         counts: JSON.stringify(end.counts),
         error_type: error?.type ?? null,
         error_message: error?.message ?? null,
+        error_data: error?.data === undefined ? null : JSON.stringify(error.data),
         finished_at: sql`now()`,
         ...(end.type !== 'export' && { reasons: reasonsOf(end.jobId) }),
       })
@@ -238,6 +249,21 @@ export const findSelectionSnapshot = (
   { previewId, chain }: Confirmation,
 ): Promise<string | undefined> =>
   previewId === null ? findFirstSnapshot(db, chain) : findPreviewSnapshot(db, previewId);
+
+/**
+ * The phases of a job up to the given one. If the job was in it before, the later phases are left
+ * out: they begin again.
+ */
+const phasesWith = (phase: string, pass: number | undefined) => {
+  const entered = sql`jsonb_build_object('phase', ${phase}::text,
+    'pass', coalesce(${pass ?? null}::int, (jobs.phases -> -1 ->> 'pass')::int, 1))`;
+  return sql<string>`coalesce(
+    (SELECT jsonb_agg(before.entry ORDER BY before.n)
+       FROM jsonb_array_elements(jobs.phases) WITH ORDINALITY AS before (entry, n)
+       JOIN jsonb_array_elements(jobs.phases) WITH ORDINALITY AS known (entry, n)
+         ON known.entry @> ${entered} AND before.n <= known.n),
+    jobs.phases || (${entered} || jsonb_build_object('startedAt', now())))`;
+};
 
 const attemptSnapshots = (db: Db) =>
   db

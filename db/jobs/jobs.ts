@@ -99,6 +99,18 @@ export const findJobRow = (db: Db, id: string, workspaceId: string | null) =>
     .$if(workspaceId !== null, (query) => query.where('jobs.workspace_id', '=', workspaceId ?? ''))
     .executeTakeFirst();
 
+/** The users or entries that a job was begun for by name, by id. */
+export const listTargetIds = async (db: Db, jobId: string): Promise<string[]> => {
+  const rows = await db
+    .selectFrom('job_targets')
+    .select('user_id')
+    .where('job_id', '=', jobId)
+    .where('pass', '=', 1)
+    .orderBy('user_id')
+    .execute();
+  return rows.map((row) => row.user_id);
+};
+
 export const findJobByKey = (db: Db, workspaceId: string, key: string) =>
   jobRows(db)
     .where('jobs.workspace_id', '=', workspaceId)

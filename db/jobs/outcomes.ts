@@ -56,21 +56,31 @@ export const listDoneAfter = async (
 
 /**
  * Outcomes of a job's users that were not processed as requested, by user id, after the first
- * `skip`.
+ * `skip`. An empty `reason` stands for no reason.
  */
 export const listOutcomes = (
   db: Db,
   jobId: string,
-  { outcome, skip, limit }: { outcome?: Outcome | undefined; skip: number; limit: number },
+  page: {
+    outcome?: Outcome | undefined;
+    reason?: string | undefined;
+    skip: number;
+    limit: number;
+  },
 ) =>
   db
     .selectFrom('outcomes')
     .select(['user_id', 'outcome', 'reason'])
     .where('job_id', '=', jobId)
-    .$if(outcome !== undefined, (query) => query.where('outcome', '=', outcome ?? 'failed'))
+    .$if(page.outcome !== undefined, (query) =>
+      query.where('outcome', '=', page.outcome ?? 'failed'),
+    )
+    .$if(page.reason !== undefined, (query) =>
+      query.where('reason', 'is not distinct from', page.reason || null),
+    )
     .orderBy('user_id')
-    .offset(skip)
-    .limit(limit)
+    .offset(page.skip)
+    .limit(page.limit)
     .execute();
 
 /** Number of users of a job by outcome. */

@@ -167,6 +167,13 @@ export const addressesOfList = (listId: string): RawBuilder<unknown> =>
 export const usersOfPreview = (previewId: string): RawBuilder<unknown> =>
   sql`SELECT user_id FROM preview_targets WHERE preview_id = ${previewId}::uuid`;
 
+/** The users that a job was begun for by name, and that still exist: a query of their ids. */
+export const usersOfJob = (jobId: string, workspaceId: string): RawBuilder<unknown> => sql`
+  SELECT target.user_id FROM job_targets AS target
+   WHERE target.job_id = ${jobId}::uuid AND target.pass = 1
+     AND EXISTS (SELECT FROM users WHERE users.workspace_id = ${workspaceId}::text
+                                     AND users.user_id COLLATE "C" = target.user_id)`;
+
 /** Entries that name no user, or several users: a query. */
 export const unmatchedEntries = (list: ListRef): RawBuilder<unknown> => sql`
   SELECT e.line, e.entry,

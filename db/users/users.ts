@@ -17,11 +17,23 @@ const ORDERS: Record<UserSort, RawBuilder<unknown>> = {
   '-createdAt': sql`users.created_at DESC, users.user_id DESC`,
 };
 
+const REVERSED: Record<UserSort, UserSort> = {
+  userId: '-userId',
+  '-userId': 'userId',
+  createdAt: '-createdAt',
+  '-createdAt': 'createdAt',
+};
+
+/** A user as JSON text, with its position. */
+export type ListedUser = UserPosition & { json: string };
+
 export interface UserQuery {
   workspaceId: string;
   where: RawBuilder<SqlBool>;
   sort: UserSort;
+  /** At most one of the two. */
   after?: UserPosition | undefined;
+  before?: UserPosition | undefined;
   limit: number;
 }
 
@@ -40,18 +52,15 @@ export const findUser = async (
   return row?.json;
 };
 
-/** Reads the primary key or `users_created_at` in order, so each page costs the same. */
-export const listUsers = async (
-  db: Db,
-  { workspaceId, where, sort, after, limit }: UserQuery,
-): Promise<(UserPosition & { json: string })[]> => {
-  const { rows } = await sql<UserPosition & { json: string }>`
-    SELECT users.user_id AS "userId", ${timestampText(sql.ref('users.created_at'))} AS "createdAt", ${userJson} AS json
-      FROM users
-     WHERE users.workspace_id = ${workspaceId} AND (${where})
-       AND ${after === undefined ? sql`true` : isAfter(after, sort)}
-     ORDER BY ${ORDERS[sort]} LIMIT ${limit}`.execute(db);
-  return rows;
+/**
+ * Users after a position, or before it, in the order of `sort`. Before a position, those next to it
+ * are returned. Reads the primary key or `users_created_at` in order, so each page costs the same.
+ */
+export const listUsers = async (db: Db, query: UserQuery): Promise<ListedUser[]> => {
+  const { sort, before } = query;
+  if (before === undefined) return readUsers(db, query);
+  const reversed = await readUsers(db, { ...query, sort: REVERSED[sort], after: before });
+  return reversed.toReversed();
 };
 
 export const countUsersWhere = async (
@@ -82,6 +91,19 @@ export const findHold = async (
     .where('user_id', '=', userId)
     .executeTakeFirst();
   return row?.legal_hold;
+};
+
+const readUsers = async (
+  db: Db,
+  { workspaceId, where, sort, after, limit }: Omit<UserQuery, 'before'>,
+): Promise<ListedUser[]> => {
+  const { rows } = await sql<ListedUser>`
+    SELECT users.user_id AS "userId", ${timestampText(sql.ref('users.created_at'))} AS "createdAt", ${userJson} AS json
+      FROM users
+     WHERE users.workspace_id = ${workspaceId} AND (${where})
+       AND ${after === undefined ? sql`true` : isAfter(after, sort)}
+     ORDER BY ${ORDERS[sort]} LIMIT ${limit}`.execute(db);
+  return rows;
 };
 
 const isAfter = ({ userId, createdAt }: UserPosition, sort: UserSort): RawBuilder<SqlBool> => {

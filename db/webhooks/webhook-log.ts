@@ -27,13 +27,14 @@ export const listLoggedDeliveries = (
   db: Db,
   page: {
     webhookId: string;
-    state?: DeliveryState | undefined;
+    /** Only deliveries in one of these states. */
+    states?: readonly DeliveryState[] | undefined;
     beforeId?: string | undefined;
     limit: number;
   },
 ): Promise<LoggedDelivery[]> =>
   deliveryRows(db, page.webhookId)
-    .$if(page.state !== undefined, (query) => query.where('state', '=', page.state ?? 'pending'))
+    .$if(page.states !== undefined, (query) => query.where('state', 'in', [...(page.states ?? [])]))
     .$if(page.beforeId !== undefined, (query) =>
       query.where(
         sql<boolean>`(created_at, id) <

@@ -214,7 +214,9 @@ test('a deletion whose selection has changed needs another preview, and cannot b
   await stack().sql(`UPDATE users SET country = 'IN' WHERE workspace_id = 'widened'`);
   const body = { previewId: preview.id, confirm: { count: preview.count }, reason: 'test' };
   const { id } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', body);
-  expect(await admin.finish(id)).toMatchObject({ error: { type: 'selectionChanged' } });
+  expect(await admin.finish(id)).toMatchObject({
+    error: { type: 'selectionChanged', data: { confirmed: preview.count, found: 10 } },
+  });
   expect(await retryable(admin, 'widened')).toEqual([]);
   expect((await admin.call('POST', `/v1/jobs/${id}/retry`)).status).toBe(409);
 });

@@ -7,12 +7,12 @@ import {
 } from '@tanstack/react-router';
 import { useEffect, useMemo, useRef } from 'react';
 import { queryIdOf, type UserQuery } from '../selection/user-query.ts';
+import type { Step } from './page-trail.ts';
 import type { UserDialog, UserSearch } from './user-search.ts';
 
 declare module '@tanstack/react-router' {
   interface HistoryState {
-    /** The cursors of the pages before this one; an empty one for the first page. */
-    trail?: string[];
+    trail?: Step[];
     /** The entry was made by typing, so that more typing replaces it. */
     isTyping?: boolean;
     /** The entry was made by opening a dialog, so that closing goes back. */
@@ -20,7 +20,7 @@ declare module '@tanstack/react-router' {
   }
 }
 
-const NO_TRAIL: string[] = [];
+const NO_TRAIL: Step[] = [];
 
 interface Options {
   replace?: boolean;
@@ -33,16 +33,16 @@ export interface UserAddress {
   /** The conditions of the search; the same object until one of them changes. */
   query: UserQuery;
   queryId: string;
-  /** The number of pages before this one. Undefined for a page from a link. */
-  pagesBefore: number | undefined;
+  /** The pages before this one, as far as they were seen. */
+  trail: readonly Step[];
   /** Changes what is listed, or how. It shows the first page, and closes the dialog. */
   change: (changes: Partial<UserSearch>) => void;
   /** Changes the search while a person types: one entry in the history for all of it. */
   type: (q: string | undefined) => void;
   openDialog: (dialog: UserDialog) => void;
   closeDialog: () => void;
-  goForward: (cursor: string) => void;
-  goBack: () => void;
+  /** Shows another page, and remembers the way to it. */
+  goTo: (after: string | undefined, trail: Step[]) => void;
 }
 
 /** The list in the address of the page. What it needs beside that is in the history. */
@@ -73,7 +73,7 @@ export const useUserAddress = (): UserAddress => {
       search,
       query,
       queryId: queryIdOf(query),
-      pagesBefore: search.after === undefined ? 0 : trail.length || undefined,
+      trail,
       change: (changes) => go({ ...first, ...changes }, { replace: search.do !== undefined }),
       type: (q) => go({ ...first, q }, { replace: isTyping, state: { isTyping: true } }),
       openDialog: (dialog) =>
@@ -85,15 +85,7 @@ export const useUserAddress = (): UserAddress => {
         if (isDialog) router.history.back();
         else go({ ...search, do: undefined }, { replace: true, state: true });
       },
-      goForward: (cursor) => {
-        const state = { trail: [...trail, search.after ?? ''] };
-        go({ ...search, after: cursor }, { state, resetScroll: true });
-      },
-      goBack: () => {
-        const after = trail.at(-1) || undefined;
-        const state = { trail: trail.slice(0, -1) };
-        go({ ...search, after }, { state, resetScroll: true });
-      },
+      goTo: (after, way) => go({ ...search, after }, { state: { trail: way }, resetScroll: true }),
     } satisfies UserAddress;
   }, [search, query, entry, trail, isTyping, isDialog, navigate, router]);
 };

@@ -12,6 +12,8 @@ export interface UserList {
   users: readonly User[] | undefined;
   pageIds: readonly string[];
   nextCursor: string | null;
+  /** Null on the first page; undefined until it is known. */
+  prevCursor: string | null | undefined;
   /** The users are those of an earlier page or query, until the present ones arrive. */
   isOld: boolean;
   isFetching: boolean;
@@ -45,6 +47,7 @@ export const useUserList = (query: UserQuery, search: UserSearch): UserList => {
     users: data?.data,
     pageIds,
     nextCursor: data?.nextCursor ?? null,
+    prevCursor: isPlaceholderData ? undefined : data?.prevCursor,
     isOld: isPlaceholderData,
     isFetching,
     error,

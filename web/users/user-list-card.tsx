@@ -8,6 +8,7 @@ import { hasCondition, type UserQuery } from '../selection/user-query.ts';
 import type { Column } from './table/columns.ts';
 import type { ListParts } from './list-parts.ts';
 import { NO_CONDITION, NoUsers } from './no-users.tsx';
+import { isFirst, placeBefore, trailAfter, usersBefore } from './page-trail.ts';
 import { Pager } from './pager.tsx';
 import { scopeAfterCount } from './scope-words.ts';
 import { type UserCount, useUserCount } from './use-user-list.ts';
@@ -23,17 +24,11 @@ export const UserListCard = ({ columns, ...parts }: ListParts & { columns: reado
   const { address, segmentName, list, used } = parts;
   const { search, query, change } = address;
   const { limit = DEFAULT_SIZE, sort = DEFAULT_SORT } = search;
-  const range = rangeOf(parts, limit);
-  const isWhole = search.after === undefined && list.nextCursor === null;
+  const { range, isWhole, ...ways } = usePlace(parts);
   const count = useUserCount(query, {
     known: isWhole && !list.isOld ? list.users?.length : undefined,
     isReady: list.users !== undefined && !list.isOld,
   });
-  const pages = {
-    range,
-    onPrevious: search.after === undefined ? undefined : address.goBack,
-    onNext: list.nextCursor === null || list.isOld ? undefined : () => goOn(parts),
-  };
   return (
     <section className={styles.card} aria-label="List of users">
       <SelectionBar
@@ -51,7 +46,7 @@ export const UserListCard = ({ columns, ...parts }: ListParts & { columns: reado
       >
         <div className={styles.pages}>
           <SizeChoice limit={limit} onChange={(next) => change({ limit: next })} />
-          <Pager label="Pages" {...pages} />
+          <Pager label="Pages" range={range} {...ways} />
         </div>
       </SelectionBar>
       {list.error !== null && <ListProblem {...parts} />}
@@ -72,7 +67,7 @@ export const UserListCard = ({ columns, ...parts }: ListParts & { columns: reado
       )}
       {(list.users?.length ?? 0) > FEW && (
         <div className={styles.foot}>
-          <Pager label="Pages, below the list" {...pages} />
+          <Pager label="Pages, below the list" range={range} {...ways} />
         </div>
       )}
     </section>
@@ -95,19 +90,29 @@ const ListProblem = ({ list, address: { query, change } }: ListParts) => {
   );
 };
 
-const goOn = ({ address, list }: ListParts): void => {
-  if (list.nextCursor !== null) address.goForward(list.nextCursor);
-};
-
-/** The places of the shown users in the list. Unknown for a page from a link. */
-const rangeOf = (
-  { address: { pagesBefore }, list }: ListParts,
-  limit: number,
-): { from: number; to: number } | undefined => {
+/** Where the page stands in the list, and the ways to the pages before and after it. */
+const usePlace = ({ address, list }: ListParts) => {
+  const { search, trail, goTo } = address;
+  const { nextCursor, prevCursor, isOld } = list;
+  const place = { after: search.after, trail, prevCursor };
   const shown = list.users?.length ?? 0;
-  if (pagesBefore === undefined || shown === 0 || list.isOld) return undefined;
-  const before = pagesBefore * limit;
-  return { from: before + 1, to: before + shown };
+  const before = usersBefore(place);
+  const goBack = (): void => {
+    const { after, trail: way } = placeBefore(place);
+    goTo(after, way);
+  };
+  return {
+    /** The places of the shown users. Unknown for a page from a link. */
+    range:
+      before === undefined || shown === 0 || isOld
+        ? undefined
+        : { from: before + 1, to: before + shown },
+    /** The page has all users of the list. */
+    isWhole: before === 0 && nextCursor === null,
+    onPrevious: isFirst(place) ? undefined : goBack,
+    onNext:
+      nextCursor === null || isOld ? undefined : () => goTo(nextCursor, trailAfter(place, shown)),
+  };
 };
 
 const countWords = (

@@ -23,7 +23,7 @@ export interface Activities {
    * only for workers of earlier versions.
    */
   claimJob: (input: JobInput & { runId: string }) => Promise<ClaimedJob>;
-  enterPhase: (input: JobInput & { phase: Phase }) => Promise<void>;
+  enterPhase: (input: JobInput & { phase: Phase; pass: number }) => Promise<void>;
   /** Writes the job's selection (pass 1) or the targets of a later pass to a new export. */
   writeExport: (input: JobInput & { pass: number }) => Promise<WrittenExport>;
   /** Marks an export as verified if its sums close. `writeExport` has read it back. */

@@ -90,6 +90,13 @@ export type Phase =
   | 'settling'
   | 'notifying';
 
+/** A phase that a job has entered. `startedAt` is as PostgreSQL writes timestamps in JSON. */
+export interface EnteredPhase {
+  phase: Phase;
+  pass: number;
+  startedAt: string;
+}
+
 /** The users of a deletion, by outcome. The other counts add up to `selected`. */
 export interface DeletionCounts {
   selected: number;
@@ -139,12 +146,15 @@ export interface ImportCounts {
 
 export type FinalState = 'succeeded' | 'partiallySucceeded' | 'failed' | 'cancelled';
 
+/** Numbers of a job's error, by name. The message has the same numbers in a sentence. */
+export type ErrorData = Readonly<Record<string, number>>;
+
 /** The end of a job: stored in its row and returned by its workflow. */
 export interface JobResult {
   state: FinalState;
   /** Users or lines that failed, changed or were not processed. */
   failures: number;
-  error?: { type: string; message: string };
+  error?: { type: string; message: string; data?: ErrorData };
 }
 
 /** Facts about a job for Temporal's UI, beside its type and workspace. */
@@ -194,7 +204,7 @@ export interface LiveState {
 export type JobEnd =
   | { kind: 'completed' }
   | { kind: 'cancelled' }
-  | { kind: 'failed'; type: string; message: string };
+  | { kind: 'failed'; type: string; message: string; data?: ErrorData };
 
 /** The longest reason that a person may give, in UTF-16 code units. */
 export const MAX_REASON_LENGTH = 1_000;

@@ -53,6 +53,29 @@ test('the failed lines are returned in pages, in the order of the file', async (
   });
 });
 
+test('the summary counts failed lines by code, for every role of the workspace', async () => {
+  const { id } = (await upload(api())).body;
+  await addFailures(id);
+  await query(
+    `INSERT INTO import_failures SELECT $1, n, 'x', 'held', 'm' FROM generate_series(100, 102) n`,
+    [id],
+  );
+  const path = `/v1/imports/${id}/records/summary`;
+  const { keys, call } = api();
+  for (const key of [keys.one, keys.platform, keys.ops]) {
+    expect((await call('GET', path, { key })).body).toEqual({
+      data: [
+        { code: 'held', count: 3 },
+        { code: 'invalidDataType', count: 1 },
+        { code: 'propertyRequired', count: 1 },
+        { code: 'rejected', count: 1 },
+        { code: 'wrongCellCount', count: 1 },
+      ],
+    });
+  }
+  expect((await call('GET', path, { key: keys.two })).status).toBe(404);
+});
+
 test('failed lines are filtered by one code, and an unknown code or cursor is refused', async () => {
   const url = `/v1/imports/${jobId}/records?code=`;
   expect((await api().call('GET', `${url}wrongCellCount`)).body.data).toEqual([FAILURES[2]]);

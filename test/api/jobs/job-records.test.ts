@@ -24,9 +24,9 @@ const addBackup = async (pass: number, batches: string[][]): Promise<void> => {
     [exportId],
   );
   await query(
-    `INSERT INTO export_parts (export_id, attempt, part, rows, raw_bytes, bytes, sha256)
-     VALUES ($1, 1, 1, 1000, 1, 1, 'x')`,
-    [exportId],
+    `INSERT INTO export_parts (export_id, attempt, part, rows, raw_bytes, bytes, sha256, deleted)
+     VALUES ($1, 1, 1, 1000, 1, 1, 'x', $2)`,
+    [exportId, batches.flat().length],
   );
   for (const [index, ids] of batches.entries()) {
     await query(
@@ -69,6 +69,8 @@ const readAll = async (parameters: string): Promise<{ userId: string; outcome: s
   return all;
 };
 
+const ids = async (parameters: string) => (await readAll(parameters)).map(({ userId }) => userId);
+
 test('pages list deleted users and other outcomes once each, for every page size', async () => {
   const expected = [...deleted, 'f1', 'h1', 'n1'];
   for (const limit of [1, 2, 3, deleted.length, 12, 200]) {
@@ -83,6 +85,63 @@ test('records are filtered by one outcome', async () => {
     { userId: 'f1', outcome: 'failed', reason: 'refused' },
   ]);
   expect(await readAll('outcome=unprocessed')).toEqual([]);
+});
+
+test('records are filtered by one reason, or by having none', async () => {
+  expect(await ids('reason=refused&limit=1')).toEqual(['f1']);
+  expect(await ids('reason=refused&outcome=failed')).toEqual(['f1']);
+  expect(await ids('reason=refused&outcome=held')).toEqual([]);
+  expect(await ids('reason=refuse')).toEqual([]);
+  expect(await ids('reason=&limit=4')).toEqual([...deleted, 'h1', 'n1']);
+  expect(await ids('reason=&outcome=held')).toEqual(['h1']);
+  const tooLong = await api().call(
+    'GET',
+    `/v1/deletions/${jobId}/records?reason=${'x'.repeat(501)}`,
+  );
+  expect(tooLong).toMatchObject({ status: 400, body: { errors: [{ pointer: '?reason' }] } });
+});
+
+test('the summary counts users by outcome and reason, for every role of the workspace', async () => {
+  const { call, keys } = api();
+  const path = `/v1/deletions/${jobId}/records/summary`;
+  const expected = [
+    { outcome: 'deleted', reason: null, count: deleted.length },
+    { outcome: 'failed', reason: 'refused', count: 1 },
+    { outcome: 'held', reason: null, count: 1 },
+    { outcome: 'notFound', reason: null, count: 1 },
+  ];
+  for (const key of [keys.one, keys.platform, keys.ops]) {
+    expect((await call('GET', path, { key })).body).toEqual({ data: expected });
+  }
+  expect((await call('GET', path, { key: keys.two })).status).toBe(404);
+  const asRestore = `/v1/restores/${jobId}/records/summary`;
+  expect((await call('GET', asRestore)).status).toBe(404);
+});
+
+test('the summary of a restore counts restored users, and users that were there', async () => {
+  const id = uuidv7();
+  await query(
+    `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id)
+     VALUES ($1, 'one', 'restore', 'running', '{"type":"all"}', $2)`,
+    [id, api().keyIds.one],
+  );
+  const path = `/v1/restores/${id}/records/summary`;
+  expect((await api().call('GET', path)).body).toEqual({ data: [] });
+  await query(
+    `INSERT INTO restore_chunks (job_id, part, restored, present, restored_ids)
+     VALUES ($1, 1, 2, 3, '{a,b}'), ($1, 2, 1, 0, '{c}')`,
+    [id],
+  );
+  await query(
+    `INSERT INTO outcomes SELECT $1, 'p' || n, 'present', NULL FROM generate_series(1, 3) n`,
+    [id],
+  );
+  expect((await api().call('GET', path)).body.data).toEqual([
+    { outcome: 'present', reason: null, count: 3 },
+    { outcome: 'restored', reason: null, count: 3 },
+  ]);
+  await query('UPDATE jobs SET finished_at = now(), erased_at = now() WHERE id = $1', [id]);
+  expect(await api().call('GET', path)).toMatchObject({ status: 410 });
 });
 
 test('a cursor that the list did not return is refused', async () => {

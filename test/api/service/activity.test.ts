@@ -130,6 +130,15 @@ test('lines are filtered by kind, key, person, job and time, alone and together'
   const { shownIds } = api();
   expect(await kindsOf('kind=download')).toEqual(['download']);
   expect(await kindsOf('kind=restoreStarted')).toEqual([]);
+  const csv = await api().call('GET', '/v1/activity?format=csv&kind=download&kind=exportStarted');
+  const lines = parse<Record<string, string>>(csv.text, { columns: true, bom: true });
+  expect(lines.map(({ kind }) => kind)).toEqual(['download', 'exportStarted']);
+  const several = 'kind=download&kind=deletionStarted&kind=exportStarted&kind=download';
+  expect(await kindsOf(several)).toEqual(['deletionStarted', 'download', 'exportStarted']);
+  expect(await kindsOf(`${several}&personKeyId=${shownIds.one}`)).toEqual([
+    'deletionStarted',
+    'exportStarted',
+  ]);
   expect(await kindsOf(`actorKeyId=${shownIds.one}`)).toEqual(['exportStarted']);
   for (const key of [shownIds.one, secondKey.shownId]) {
     expect(await kindsOf(`personKeyId=${key}`)).toEqual(['deletionStarted', 'exportStarted']);
@@ -164,6 +173,7 @@ test('pages list every line once', async () => {
 test('an invalid parameter is refused with a pointer to the parameter', async () => {
   for (const [parameters, pointer] of [
     ['kind=everything', '?kind'],
+    ['kind=download&kind=everything', '?kind'],
     ['actorKeyId=ada', '?actorKeyId'],
     ['personKeyId=ada@keys.example', '?personKeyId'],
     ['jobId=1', '?jobId'],

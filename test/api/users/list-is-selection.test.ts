@@ -144,6 +144,9 @@ test('for any query, the listed users are the users that are previewed, exported
     const { backup, counts } = await remove(job.id);
     expect(backup.rows).toBe(wanted.length);
     expect(counts['deleted']).toBe(wanted.length - preview.held);
+    const summary = await call(`/v1/deletions/${job.id}/records/summary`);
+    const sums = summary.data.map((entry: { count: number }) => entry.count);
+    expect(sums.reduce((sum: number, each: number) => sum + each, 0)).toBe(counts['selected']);
     const gone = new Set(
       wanted
         .filter(({ legalHold }: { legalHold: boolean }) => !legalHold)

@@ -91,6 +91,17 @@ test('each filter returns exactly the matching jobs, newest first, for every pag
         type === 'export' && ['failed', 'running'].includes(state) && workspace === 'one',
     ],
     ['?type=restore', ({ type }) => type === 'restore'],
+    ['?type=restore&type=export', ({ type }) => type === 'restore' || type === 'export'],
+    ['?type=restore&type=restore', ({ type }) => type === 'restore'],
+    ['?state=active', ({ state }) => state === 'running'],
+    [
+      '?state=active&state=failed&type=export&type=deletion',
+      ({ type, state }) => type !== 'restore' && ['running', 'failed'].includes(state),
+    ],
+    [
+      `?actorKeyId=${shownIds.one}&state=active&type=export&type=restore`,
+      ({ by, state, type }) => by === 'one' && state === 'running' && type !== 'deletion',
+    ],
     [`?actorKeyId=${shownIds.one}`, ({ by }) => by === 'one'],
     [
       `?actorKeyId=${shownIds.one}&state=failed`,
@@ -172,6 +183,9 @@ test.each([
   ['state=done', '?state'],
   ['state=failed&state=done', '?state'],
   ['state=failed&'.repeat(9), '?state'],
+  ['state=active&state=done', '?state'],
+  ['state=', '?state'],
+  ['type=export&type=move', '?type'],
   ['from=yesterday', '?from'],
   ['from=2030-01-02T00:00:00Z&to=2030-01-02T00:00:00Z', '?to'],
   ['actorKeyId=ada', '?actorKeyId'],
@@ -188,6 +202,10 @@ test('workspaces are listed by id, with estimates of users and the number of unf
   const { call, keys, database } = api();
   await api().addUsers('one', 30);
   await database.owner.pool.query('ANALYZE users_one');
+  const asked = await call('POST', '/v1/delete-all-requests', {
+    key: keys.two,
+    body: { reason: 'over' },
+  });
   const { body } = await call('GET', '/v1/workspaces', { key: keys.ops });
   expect(body).toEqual({
     data: [
@@ -197,6 +215,7 @@ test('workspaces are listed by id, with estimates of users and the number of unf
         createdAt: expect.stringMatching(/Z$/),
         usersEstimate: 30,
         unfinishedJobs: running('one'),
+        openRequest: null,
       },
       {
         id: 'two',
@@ -204,6 +223,7 @@ test('workspaces are listed by id, with estimates of users and the number of unf
         createdAt: expect.stringMatching(/Z$/),
         usersEstimate: null,
         unfinishedJobs: running('two'),
+        openRequest: { id: asked.body.id, state: 'requested' },
       },
     ],
     nextCursor: null,
@@ -228,5 +248,7 @@ test('the OpenAPI document describes the parameter state as a list', async () =>
   };
   const state = parameters.find(({ name }) => name === 'state')!;
   expect(state).toMatchObject({ in: 'query', schema: { type: 'array' } });
-  expect(state.schema['items']).toMatchObject({ enum: expect.arrayContaining(['failed']) });
+  expect(state.schema['items']).toMatchObject({
+    enum: expect.arrayContaining(['failed', 'active']),
+  });
 });

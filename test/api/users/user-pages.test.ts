@@ -47,3 +47,90 @@ test('pages by creation list each user once, with any number of digits in the ti
     expect(seen).toEqual(wanted);
   }
 });
+
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+const SORTS = ['userId', '-userId', 'createdAt', '-createdAt'] as const;
+
+/** Adds ten users in two workspaces; pairs of them have the same time. */
+const addTwins = (prefix: string) =>
+  api().database.owner.pool.query(
+    `INSERT INTO users (workspace_id, user_id, created_at)
+     SELECT w, $1 || n, '2026-02-01T10:00:00Z'::timestamptz + (n / 2) * interval '1 second'
+       FROM unnest(ARRAY['one', 'two']) w, generate_series(0, 9) n`,
+    [prefix],
+  );
+
+const page = async (sort: string, prefix: string, limit: number, cursor?: string | null) => {
+  const at = cursor == null ? '' : `&cursor=${cursor}`;
+  const url = `/v1/users?sort=${sort}&limit=${limit}&q=${prefix}${at}`;
+  const { status, body } = await api().call('GET', url);
+  expect(status).toBe(200);
+  return {
+    ids: body.data.map(({ userId }: { userId: string }) => userId) as string[],
+    next: body.nextCursor as string | null,
+    prev: body.prevCursor as string | null,
+  };
+};
+
+test('paging back shows the same pages as paging on, in every order and for every size', async () => {
+  await addTwins('twin-');
+  for (const sort of SORTS) {
+    for (const limit of [1, 2, 3, 4, 9, 10, 11]) {
+      const on: string[][] = [];
+      let now = await page(sort, 'twin-', limit);
+      expect(now.prev).toBeNull();
+      on.push(now.ids);
+      while (now.next !== null) {
+        now = await page(sort, 'twin-', limit, now.next);
+        on.push(now.ids);
+      }
+      expect(on.flat()).toHaveLength(10);
+      const back = [now.ids];
+      while (now.prev !== null) {
+        now = await page(sort, 'twin-', limit, now.prev);
+        back.unshift(now.ids);
+      }
+      expect({ sort, limit, back }).toEqual({ sort, limit, back: on });
+      const again = now.next === null ? undefined : await page(sort, 'twin-', limit, now.next);
+      expect(again?.ids).toEqual(on[1]);
+    }
+  }
+});
+
+test('a user that was deleted or added meanwhile is neither repeated nor missed by paging back', async () => {
+  await addTwins('moved-');
+  const first = await page('userId', 'moved-', 3);
+  const second = await page('userId', 'moved-', 3, first.next);
+  const { pool } = api().database.owner;
+  await pool.query(`DELETE FROM users WHERE user_id IN ('moved-1', 'moved-3')`);
+  await pool.query(`INSERT INTO users (workspace_id, user_id) VALUES ('one', 'moved-00')`);
+  const back = await page('userId', 'moved-', 3, second.prev);
+  expect(back.ids).toEqual(['moved-0', 'moved-00', 'moved-2']);
+  expect(back.prev).toBeNull();
+  expect((await page('userId', 'moved-', 3, back.next)).ids[0]).toBe('moved-4');
+});
+
+test('a page whose users were all deleted is empty, and has no further page', async () => {
+  await addTwins('gone-');
+  const first = await page('userId', 'gone-', 5);
+  await api().database.owner.pool.query(
+    `DELETE FROM users WHERE user_id > 'gone-4' AND user_id LIKE 'gone-%'`,
+  );
+  const second = await page('userId', 'gone-', 5, first.next);
+  expect(second).toEqual({ ids: [], next: null, prev: null });
+});
+
+test('a cursor of another order, or with other parts, is refused', async () => {
+  await addTwins('order-');
+  const { next } = await page('userId', 'order-', 2);
+  const position = JSON.parse(Buffer.from(next ?? '', 'base64url').toString());
+  for (const cursor of [
+    encode({ ...position, sort: '-userId' }),
+    encode({ ...position, before: false }),
+    encode({ ...position, also: 1 }),
+  ]) {
+    const answer = await api().call('GET', `/v1/users?sort=userId&cursor=${cursor}`);
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '?cursor' }] } });
+  }
+});

@@ -29,6 +29,8 @@ test('deliveries are listed newest first, by page and by state', async () => {
     nextAttemptAt: null,
   });
   expect((await list('?state=failed')).body.data).toMatchObject([{ id: ids[0] }]);
+  const ofAll = await list('?state=failed&state=pending&state=delivered');
+  expect(ofAll.body.data).toEqual(all);
   expect((await list('?state=none')).status).toBe(400);
   expect((await list('?cursor=x')).status).toBe(400);
   const one = await api().call('GET', `/v1/webhooks/${id}/deliveries/${ids[0]}`);

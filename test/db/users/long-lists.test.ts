@@ -127,8 +127,9 @@ const QUERIES: Record<string, () => Omit<JobPage, 'workspaceId' | 'limit'>> = {
   'a state that few have': () => ({ states: ['failed'] }),
   'several states': () => ({ states: ['failed', 'cancelled', 'running'] }),
   'a state that most have': () => ({ states: ['succeeded'] }),
-  'a type that few have': () => ({ type: 'restore' }),
-  'a type and a state': () => ({ type: 'restore', states: ['failed'] }),
+  'a type that few have': () => ({ types: ['restore'] }),
+  'several types': () => ({ types: ['restore', 'import'] }),
+  'a type and a state': () => ({ types: ['restore'], states: ['failed'] }),
   'those that may be retried': () => ({ retryable: true }),
   'a key that did little': () => ({ actorKeyId: shown.rare }),
   'a key that did most': () => ({ actorKeyId: shown.busy }),
@@ -152,7 +153,8 @@ test.each(Object.keys(QUERIES))(
 
 test.each([
   ['all', () => ({})],
-  ['a kind of which there are few', () => ({ kind: 'backupHeld' as const })],
+  ['a kind of which there are few', () => ({ kinds: ['backupHeld' as const] })],
+  ['several kinds', () => ({ kinds: ['backupHeld' as const, 'keyCreated' as const] })],
   ['a key that did little', () => ({ actorKeyId: shown.rare })],
   ['a person who did little', () => ({ personKeyId: shown.rare })],
   ['a period', () => ({ from: '2030-01-01T01:00:00Z', to: '2030-01-01T02:00:00Z' })],

@@ -39,13 +39,14 @@ export const createDeletionSteps = async (database: TestDatabase) => {
   const verifyExport = createVerifyExport(deps);
   const deleteBackedUp = createDeleteBackedUpUsers(deps);
   const settlePass = createSettlePass(deps);
-  const enter = (jobId: string, phase: string) => enterPhase(deps.database.db, jobId, phase);
+  const enter = (jobId: string, phase: string, pass?: number) =>
+    enterPhase(deps.database.db, jobId, phase, pass);
   return {
     deps,
     storageDir,
     enter,
     backUp: async (jobId: string, pass = 1) => {
-      await enter(jobId, 'backingUp');
+      await enter(jobId, 'backingUp', pass);
       const written = await writeExport({ jobId, pass }, never);
       await verifyExport({ exportId: written.exportId });
       return written;
