@@ -3,7 +3,6 @@ import { Filter as FilterIcon } from 'lucide-react';
 import { Suspense, useRef } from 'react';
 import { useMe } from '../api/services.tsx';
 import { useProperties } from '../filters/use-properties.ts';
-import { lazyPart } from '../page/lazy-page.ts';
 import { Page } from '../page/page.tsx';
 import { isNothing } from '../selection/selection.ts';
 import { useSelection } from '../selection/use-selection.ts';
@@ -18,12 +17,9 @@ import { useSegmentList } from '../segments/use-segment-list.ts';
 import { useUserAddress } from './use-user-address.ts';
 import { useUserList } from './use-user-list.ts';
 import { UserListCard } from './user-list-card.tsx';
+import { UsersDialogs } from './dialogs/users-dialogs.tsx';
 import { useUserShortcuts } from './use-user-shortcuts.ts';
 import styles from './users-page.module.css';
-
-const UsersDialogs = lazyPart(() =>
-  import('./dialogs/users-dialogs.tsx').then((module) => module.UsersDialogs),
-);
 
 /** The users of the workspace: found, listed, selected, and handed to exports and deletions. */
 export const UsersPage = () => {
