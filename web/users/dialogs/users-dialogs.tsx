@@ -1,12 +1,22 @@
 import { problemOf } from '../../api/problem.ts';
-import { ExportDialog } from '../../exports/export-dialog.tsx';
 import { problemsWithin } from '../../filters/filter-problems.ts';
 import { isFilter } from '../../filters/read-filter.ts';
-import { SegmentDownload } from './segment-download.tsx';
-import { DeleteAllDialog } from './delete-all-dialog.tsx';
-import { FilterDialog } from './filter-dialog.tsx';
+import { lazyPart } from '../../page/lazy-page.ts';
 import type { ListParts } from '../list-parts.ts';
-import { SaveSegmentDialog } from './save-segment-dialog.tsx';
+import { DeleteAllDialog } from './delete-all-dialog.tsx';
+
+const ExportDialog = lazyPart(() =>
+  import('../../exports/export-dialog.tsx').then((module) => module.ExportDialog),
+);
+const FilterDialog = lazyPart(() =>
+  import('./filter-dialog.tsx').then((module) => module.FilterDialog),
+);
+const SaveSegmentDialog = lazyPart(() =>
+  import('./save-segment-dialog.tsx').then((module) => module.SaveSegmentDialog),
+);
+const SegmentDownload = lazyPart(() =>
+  import('./segment-download.tsx').then((module) => module.SegmentDownload),
+);
 
 /** The dialog in the address of the page. */
 export const UsersDialogs = (parts: ListParts & { columns: readonly string[] }) => {
