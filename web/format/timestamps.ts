@@ -35,6 +35,7 @@ export const formatTime = (time: Date, timeZone?: string): string =>
 /** The zone of the browser at a time, as in `CET`. */
 export const zoneOf = (time: Date): string =>
   ZONE.formatToParts(time).find(({ type }) => type === 'timeZoneName')?.value ?? '';
+
 /** The time of day, as in `14:05`. For a time that is surely today. */
 export const formatDayTime = (time: Date): string => DAY_TIME.format(time);
 

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { Filter as FilterIcon } from 'lucide-react';
-import { useRef } from 'react';
+import { Suspense, useRef } from 'react';
 import { useMe } from '../api/services.tsx';
 import { useProperties } from '../filters/use-properties.ts';
 import { Page } from '../page/page.tsx';
@@ -65,7 +65,11 @@ export const UsersPage = () => {
         <QueryTokens {...parts} />
         <UserListCard {...parts} columns={columns.shown} />
       </div>
-      <UsersDialogs {...parts} columns={columns.fields} />
+      {search.do !== undefined && (
+        <Suspense>
+          <UsersDialogs {...parts} columns={columns.fields} />
+        </Suspense>
+      )}
     </Page>
   );
 };

@@ -1,14 +1,25 @@
-import { Suspense } from 'react';
 import { problemOf } from '../../api/problem.ts';
-import { DeleteDialog } from '../../deletions/lazy-delete-dialog.ts';
-import { ExportDialog } from '../../exports/export-dialog.tsx';
 import { problemsWithin } from '../../filters/filter-problems.ts';
 import { isFilter } from '../../filters/read-filter.ts';
-import { SegmentDownload } from './segment-download.tsx';
-import { DeleteAllDialog } from './delete-all-dialog.tsx';
-import { FilterDialog } from './filter-dialog.tsx';
+import { lazyPart } from '../../page/lazy-page.ts';
 import type { ListParts } from '../list-parts.ts';
-import { SaveSegmentDialog } from './save-segment-dialog.tsx';
+import { DeleteAllDialog } from './delete-all-dialog.tsx';
+
+const DeleteDialog = lazyPart(() =>
+  import('../../deletions/delete-dialog.tsx').then((module) => module.DeleteDialog),
+);
+const ExportDialog = lazyPart(() =>
+  import('../../exports/export-dialog.tsx').then((module) => module.ExportDialog),
+);
+const FilterDialog = lazyPart(() =>
+  import('./filter-dialog.tsx').then((module) => module.FilterDialog),
+);
+const SaveSegmentDialog = lazyPart(() =>
+  import('./save-segment-dialog.tsx').then((module) => module.SaveSegmentDialog),
+);
+const SegmentDownload = lazyPart(() =>
+  import('./segment-download.tsx').then((module) => module.SegmentDownload),
+);
 
 /** The dialog in the address of the page. */
 export const UsersDialogs = (parts: ListParts & { columns: readonly string[] }) => {
@@ -74,12 +85,10 @@ const DeleteSelected = ({ address, used, scope: { usable, words } }: ListParts) 
     address.change({});
   };
   return (
-    <Suspense>
-      <DeleteDialog
-        scope={{ selection: usable.selection, words }}
-        onClose={address.closeDialog}
-        onStarted={end}
-      />
-    </Suspense>
+    <DeleteDialog
+      scope={{ selection: usable.selection, words }}
+      onClose={address.closeDialog}
+      onStarted={end}
+    />
   );
 };

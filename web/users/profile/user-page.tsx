@@ -1,11 +1,11 @@
 import { Button, Group } from '@mantine/core';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { Lock } from 'lucide-react';
-import { Suspense, useMemo } from 'react';
+import { useMemo } from 'react';
 import { useMe } from '../../api/services.tsx';
-import { DeleteDialog } from '../../deletions/lazy-delete-dialog.ts';
 import { useProperties } from '../../filters/use-properties.ts';
 import { useAnnouncer } from '../../page/announcer.tsx';
+import { lazyPart } from '../../page/lazy-page.ts';
 import { LinkButton } from '../../page/links.tsx';
 import { Page } from '../../page/page.tsx';
 import { ProblemNotice } from '../../page/problem-notice.tsx';
@@ -16,6 +16,10 @@ import { groupsOf, type User } from './user-fields.ts';
 import { UserForm } from './user-form.tsx';
 import { useUser } from './use-user.ts';
 import styles from './profile.module.css';
+
+const DeleteDialog = lazyPart(() =>
+  import('../../deletions/delete-dialog.tsx').then((module) => module.DeleteDialog),
+);
 
 /** The page of one user. Its title says neither the id nor the name. */
 export const UserPage = () => {
@@ -112,12 +116,10 @@ const OpenDialog = ({
   }
   if (open !== 'delete') return null;
   return (
-    <Suspense>
-      <DeleteDialog
-        scope={{ selection: { type: 'ids', ids: [id] }, words: 'this user' }}
-        onClose={onClose}
-      />
-    </Suspense>
+    <DeleteDialog
+      scope={{ selection: { type: 'ids', ids: [id] }, words: 'this user' }}
+      onClose={onClose}
+    />
   );
 };
 
