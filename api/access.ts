@@ -55,6 +55,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'DELETE /v1/session': OF_SESSION,
   'GET /v1/settings': ALL_BY_ID,
   'GET /v1/workspaces': ALL_IN_ALL,
+  'GET /v1/overview': ALL_IN_ALL,
 
   'GET /v1/users': ADMINS,
   'POST /v1/users': ADMINS,

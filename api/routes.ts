@@ -24,6 +24,7 @@ import { registerMailPageRoutes } from './mails/mail-page-routes.ts';
 import { registerMailRoutes } from './mails/mail-routes.ts';
 import { registerMeRoutes } from './service/me-routes.ts';
 import { registerMetricsRoute } from './service/metrics-route.ts';
+import { registerOverviewRoutes } from './service/overview-routes.ts';
 import { registerProblemRoutes } from './service/problem-routes.ts';
 import { registerPropertyRoutes } from './users/property-routes.ts';
 import { registerPublicLinkRoutes } from './exports/public-link-routes.ts';
@@ -49,6 +50,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerSessionRoutes(app, deps);
   registerSettingsRoutes(app, deps);
   registerWorkspaceRoutes(app, deps);
+  registerOverviewRoutes(app, deps);
   registerUserRoutes(app, deps);
   registerDeleteUserRoute(app, deps);
   registerPropertyRoutes(app, deps);

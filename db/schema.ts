@@ -3,6 +3,7 @@ import type { PropertyType } from '../selection/property-types.ts';
 import type { EnteredPhase, ErrorData, JobType } from '../workflows/contracts/jobs.ts';
 import type { CreatedAt, Json, Nullable, StoredColumn, WithDefault } from './column-types.ts';
 import type { DeleteAllSchema } from './delete-all/delete-all-schema.ts';
+import type { ImportSchema } from './imports/import-schema.ts';
 import type { MailSchema } from './mails/mail-schema.ts';
 import type { SessionSchema } from './session-schema.ts';
 import type { UserListSchema } from './users/user-list-schema.ts';
@@ -51,7 +52,7 @@ export type Outcome =
   | 'unprocessed'
   | 'present';
 export interface Schema
-  extends DeleteAllSchema, MailSchema, SessionSchema, UserListSchema, WebhookSchema {
+  extends DeleteAllSchema, ImportSchema, MailSchema, SessionSchema, UserListSchema, WebhookSchema {
   workspaces: { id: string; name: string; created_at: CreatedAt };
   api_keys: {
     id: string;
@@ -230,44 +231,6 @@ export interface Schema
     committed_at: Generated<Date>;
     recorded_in: ColumnType<string | null, never, never>;
   };
-  import_files: {
-    id: string;
-    workspace_id: string;
-    bytes: number;
-    sha256: string;
-    created_at: CreatedAt;
-    expires_at: Date;
-    removed_at: Nullable<Date>;
-    destroyed_at: Nullable<Date>;
-  };
-  import_failures: { job_id: string; line: number; payload: string; code: string; message: string };
-  import_chunks: {
-    job_id: string;
-    chunk: number;
-    lines: number;
-    imported: number;
-    merged: number;
-    unchanged: number;
-    skipped: number;
-    failed: number;
-    held: Generated<number>;
-    committed_at: Generated<Date>;
-  };
-  import_mappings: {
-    workspace_id: string;
-    name: string;
-    columns: Json;
-    created_at: CreatedAt;
-    updated_at: Generated<Date>;
-  };
-  import_problems: {
-    job_id: string;
-    field: string;
-    rule: string;
-    count: number;
-    first_line: number;
-  };
-  import_cleared: { job_id: string; field: string; count: number };
   /** A view. */
   done_batches: {
     job_id: string;

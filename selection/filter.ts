@@ -1,8 +1,7 @@
-import { z } from 'zod';
 import { invisibleProblem } from './characters.ts';
 import { type Field, findField, type PropertyTypes, type ValueKind } from './fields.ts';
 import { dateTimeOf } from './date-times.ts';
-import { NUMBER_RULE, numberProblem } from './numbers.ts';
+import { numberProblem } from './numbers.ts';
 import { parsePhone, phonePartProblem } from './phones.ts';
 import type { PropertyType } from './property-types.ts';
 import { itemOf } from './values.ts';
@@ -10,11 +9,17 @@ import { itemOf } from './values.ts';
 export const MAX_FILTER_DEPTH = 5;
 export const MAX_FILTER_CONDITIONS = 50;
 export const MAX_IN_VALUES = 1_000;
-const MAX_VALUE_LENGTH = 255;
-const MAX_DAYS_AGO = 36_500;
+/** The longest text of a value, in characters. */
+export const MAX_VALUE_LENGTH = 255;
+export const MAX_DAYS_AGO = 36_500;
+
+export const OPS = [
+  'is', 'isNot', 'in', 'contains', 'notContains', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte',
+] as const; // prettier-ignore
+export type Op = (typeof OPS)[number];
 
 /** The operators for each kind of value. */
-const OPS_BY_KIND = {
+export const OPS_BY_KIND = {
   text: ['is', 'isNot', 'in', 'contains', 'notContains', 'isKnown', 'isNotKnown'],
   list: ['contains', 'notContains', 'isKnown', 'isNotKnown'],
   boolean: ['is', 'isNot', 'isKnown', 'isNotKnown'],
@@ -24,89 +29,20 @@ const OPS_BY_KIND = {
   datetime: ['is', 'isNot', 'in', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte'],
 } as const satisfies Record<ValueKind, readonly Op[]>;
 
-const opSchema = z.enum([
-  'is', 'isNot', 'in', 'contains', 'notContains', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte',
-]); // prettier-ignore
-export type Op = z.infer<typeof opSchema>;
+export type Scalar = string | number | boolean;
 
-/**
- * A number that is not finite stands for a text that no float can hold exactly; see
- * `api/http/json-body.ts`.
- */
-const forNumbers = ({ input }: { input?: unknown }): string | undefined =>
-  typeof input === 'number' ? NUMBER_RULE : undefined;
+/** A number of days before the time at which the filter is used. */
+export interface RelativeDate {
+  daysAgo: number;
+}
 
-const scalarSchema = z.union([z.string().max(MAX_VALUE_LENGTH), z.number(), z.boolean()], {
-  error: forNumbers,
-});
-const relativeSchema = z
-  .strictObject({ daysAgo: z.int().min(0).max(MAX_DAYS_AGO) })
-  .meta({ id: 'RelativeDate' });
-const valueSchema = z.union(
-  [scalarSchema, z.array(scalarSchema).min(1).max(MAX_IN_VALUES), relativeSchema],
-  { error: forNumbers },
-);
-
-export type Scalar = z.infer<typeof scalarSchema>;
-
-const conditionSchema = z
-  .strictObject({
-    field: z.string().min(1).max(80),
-    op: opSchema,
-    value: valueSchema.optional(),
-  })
-  .meta({ id: 'FilterCondition' });
-export type Condition = z.infer<typeof conditionSchema>;
+export interface Condition {
+  field: string;
+  op: Op;
+  value?: Scalar | Scalar[] | RelativeDate | undefined;
+}
 
 export type Filter = { and: Filter[] } | { or: Filter[] } | { not: Filter } | Condition;
-
-const EMPTY = 'is empty; an empty filter is an error, and does not select all users';
-
-const isEmptyObject = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-
-/**
- * Getters, not `z.lazy`: a schema between two branches would have no name in the OpenAPI document.
- */
-const childrenOf = (): z.ZodType<Filter[]> =>
-  z
-    .array(filterSchema)
-    .min(1, EMPTY)
-    .max(MAX_FILTER_CONDITIONS)
-    .meta({ description: 'One or more nodes; an empty list is an error' });
-
-/**
- * Each branch has a name, because client generators make no types for unnamed recursive branches.
- */
-const branches = [
-  z
-    .strictObject({
-      get and() {
-        return childrenOf();
-      },
-    })
-    .meta({ id: 'FilterAnd' }),
-  z
-    .strictObject({
-      get or() {
-        return childrenOf();
-      },
-    })
-    .meta({ id: 'FilterOr' }),
-  z
-    .strictObject({
-      get not(): z.ZodType<Filter> {
-        return filterSchema;
-      },
-    })
-    .meta({ id: 'FilterNot' }),
-  conditionSchema,
-] as const;
-
-/** The form of a filter. `checkFilter` checks its fields and values against the workspace. */
-export const filterSchema: z.ZodType<Filter> = z
-  .union(branches, { error: ({ input }) => (isEmptyObject(input) ? EMPTY : undefined) })
-  .meta({ id: 'Filter' });
 
 declare const frozen: unique symbol;
 /** A filter without relative dates, so that its meaning does not change with time. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { filterSchema, isFrozen } from './filter.ts';
+import { isFrozen } from './filter.ts';
+import { filterSchema } from './filter-schema.ts';
 import { searchSchema } from './search.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { filterSchema } from './filter.ts';
+import { filterSchema } from './filter-schema.ts';
 import { searchSchema } from './search.ts';
 import { isLongerThan } from './values.ts';
 

@@ -13,6 +13,9 @@ import { ErrorPage } from './page/error-page.tsx';
 import { Frame } from './shell/frame.tsx';
 import { lazyPage } from './page/lazy-page.ts';
 import { NotFoundPage } from './page/not-found-page.tsx';
+import { readSegmentSearch } from './segments/segment-search.ts';
+import { readProfileSearch } from './users/profile/profile-search.ts';
+import { readUserSearch } from './users/user-search.ts';
 import { Root } from './shell/root.tsx';
 
 interface RouterContext {
@@ -35,8 +38,9 @@ const frame = createRoute({
 const home = createRoute({
   getParentRoute: () => frame,
   path: '/',
-  beforeLoad: () => {
-    throw redirect({ to: '/settings', replace: true });
+  beforeLoad: async ({ context }) => {
+    const me = await context.session.find();
+    throw redirect({ to: me?.key.role === 'admin' ? '/users' : '/jobs', replace: true });
   },
 });
 
@@ -52,6 +56,25 @@ const job = createRoute({
   path: '/jobs/$id',
   validateSearch: readJobSearch,
   component: lazyPage(() => import('./jobs/job-page.tsx'), 'JobPage'),
+});
+
+const segments = createRoute({
+  getParentRoute: () => frame,
+  path: '/segments',
+  validateSearch: readSegmentSearch,
+  component: lazyPage(() => import('./segments/segments-page.tsx'), 'SegmentsPage'),
+});
+
+const newSegment = createRoute({
+  getParentRoute: () => frame,
+  path: '/segments/new',
+  component: lazyPage(() => import('./segments/new-segment-page.tsx'), 'NewSegmentPage'),
+});
+
+const segment = createRoute({
+  getParentRoute: () => frame,
+  path: '/segments/$id',
+  component: lazyPage(() => import('./segments/segment-page.tsx'), 'SegmentPage'),
 });
 
 const settings = createRoute({
@@ -75,6 +98,20 @@ const signIn = createRoute({
   component: lazyPage(() => import('./sign-in/sign-in-page.tsx'), 'SignInPage'),
 });
 
+const users = createRoute({
+  getParentRoute: () => frame,
+  path: '/users',
+  validateSearch: readUserSearch,
+  component: lazyPage(() => import('./users/users-page.tsx'), 'UsersPage'),
+});
+
+const user = createRoute({
+  getParentRoute: () => frame,
+  path: '/users/$id',
+  validateSearch: readProfileSearch,
+  component: lazyPage(() => import('./users/profile/user-page.tsx'), 'UserPage'),
+});
+
 /** A link of the console to a page that does not exist. */
 const unknown = createRoute({ getParentRoute: () => frame, path: '$', component: NotFoundPage });
 
@@ -83,8 +120,13 @@ const PAGES = {
   '/': home,
   '/jobs': jobs,
   '/jobs/$id': job,
+  '/segments': segments,
+  '/segments/$id': segment,
+  '/segments/new': newSegment,
   '/settings': settings,
   '/sign-in': signIn,
+  '/users': users,
+  '/users/$id': user,
 } satisfies Record<ConsolePath, AnyRoute>;
 
 const { '/sign-in': outside, ...inFrame } = PAGES;

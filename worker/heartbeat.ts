@@ -37,18 +37,26 @@ export const startHeartbeat = ({
 }: Heartbeat) => {
   let wasOff = false;
   let beatAt = -Infinity;
-  const compare = (skewSeconds: number): void => {
+  let begun = 0;
+  let compared = 0;
+  const compare = (number: number, skewSeconds: number): void => {
     beatAt = performance.now();
+    // A slow heartbeat may end after a later one, and would report an earlier difference.
+    if (number < compared) return;
+    compared = number;
     onSkew(skewSeconds);
     const isOff = isClockOff(skewSeconds);
     if (isOff && !wasOff) log.error({ skewSeconds }, "clock differs from the database's: set both");
     if (!isOff && wasOff) log.info({ skewSeconds }, "clock agrees with the database's again");
     wasOff = isOff;
   };
-  const report = (): Promise<void> =>
-    measureClockSkew(() => beat(db, { workerId, taskQueue }), now).then(compare, () =>
-      log.warn('heartbeat not stored: the database is not available'),
+  const report = (): Promise<void> => {
+    const number = ++begun;
+    return measureClockSkew(() => beat(db, { workerId, taskQueue }), now).then(
+      (skewSeconds) => compare(number, skewSeconds),
+      () => log.warn('heartbeat not stored: the database is not available'),
     );
+  };
   const timer = setInterval(() => void report(), intervalMs);
   void report();
   return {

@@ -56,6 +56,7 @@ export const MAX_COUNTS_OF_WORKSPACE = 1;
 
 /** Requests that may wait for a count. Further requests are answered without a count. */
 export const MAX_WAITING_COUNTS = 200;
+export const MAX_WAITING_COUNTS_OF_WORKSPACE = 10;
 
 /** A little longer than the deadline of a count, which PostgreSQL checks for each statement. */
 export const COUNT_TIMEOUTS = { statement_timeout: '10s', lock_timeout: '5s' } as const;

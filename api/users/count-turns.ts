@@ -5,10 +5,13 @@ export interface CountLimits {
   each: number;
   /** Counts that may wait for their turn. */
   maxWaiting: number;
+  /** Counts of one workspace that may wait. */
+  maxWaitingOfEach: number;
 }
 
 /**
- * Waits for the turn of a workspace, first come, first served among the workspaces that may count.
+ * Waits for the turn of a workspace. Workspaces take turns: the next is the one whose last turn was
+ * the longest ago.
  *
  * @returns the function that ends the turn; undefined if `signal` is aborted first, or too many
  *   wait already
@@ -23,13 +26,17 @@ interface Waiter {
   go: (isMine: boolean) => void;
 }
 
-export const createCountTurns = ({ all, each, maxWaiting }: CountLimits): TakeCountTurn => {
+export const createCountTurns = (limits: CountLimits): TakeCountTurn => {
   const running = new Map<string, number>();
-  const waiting: Waiter[] = [];
+  /** In the order of their turns. */
+  let waiting: Waiter[] = [];
   let total = 0;
 
   const isFree = (workspaceId: string): boolean =>
-    total < all && (running.get(workspaceId) ?? 0) < each;
+    total < limits.all && (running.get(workspaceId) ?? 0) < limits.each;
+  const hasRoom = (workspaceId: string): boolean =>
+    waiting.length < limits.maxWaiting &&
+    waiting.filter((waiter) => waiter.workspaceId === workspaceId).length < limits.maxWaitingOfEach;
   const add = (workspaceId: string, change: 1 | -1): void => {
     const now = (running.get(workspaceId) ?? 0) + change;
     total += change;
@@ -37,16 +44,18 @@ export const createCountTurns = ({ all, each, maxWaiting }: CountLimits): TakeCo
     else running.set(workspaceId, now);
   };
   const admitNext = (): void => {
-    const index = waiting.findIndex(({ workspaceId }) => isFree(workspaceId));
-    const [next] = index === -1 ? [] : waiting.splice(index, 1);
+    const next = waiting.find(({ workspaceId }) => isFree(workspaceId));
     if (next === undefined) return;
+    const others = waiting.filter((waiter) => waiter !== next);
+    const isSame = ({ workspaceId }: Waiter) => workspaceId === next.workspaceId;
+    waiting = [...others.filter((waiter) => !isSame(waiter)), ...others.filter(isSame)];
     add(next.workspaceId, 1);
     next.go(true);
   };
   const wait = (workspaceId: string, signal: AbortSignal): Promise<boolean> =>
     new Promise((resolve) => {
       const leave = (): void => {
-        waiting.splice(waiting.indexOf(waiter), 1);
+        waiting = waiting.filter((other) => other !== waiter);
         resolve(false);
       };
       const waiter: Waiter = {
@@ -63,7 +72,7 @@ export const createCountTurns = ({ all, each, maxWaiting }: CountLimits): TakeCo
   return async (workspaceId, signal) => {
     if (signal.aborted) return undefined;
     if (isFree(workspaceId)) add(workspaceId, 1);
-    else if (waiting.length >= maxWaiting) return undefined;
+    else if (!hasRoom(workspaceId)) return undefined;
     else if (!(await wait(workspaceId, signal))) return undefined;
     return () => {
       add(workspaceId, -1);

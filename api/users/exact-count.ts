@@ -2,12 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerResponse } from 'node:http';
 import type { RawBuilder, SqlBool } from 'kysely';
 import { CONNECTION_CHECK_MS, countUsersUntil } from '../../db/users/user-count.ts';
+import { isDatabaseAway } from '../../db/connections/sql-states.ts';
 import type { ApiDeps } from '../deps.ts';
 import {
   COUNT_DEADLINE_MS,
   MAX_COUNTS_AT_ONCE,
   MAX_COUNTS_OF_WORKSPACE,
   MAX_WAITING_COUNTS,
+  MAX_WAITING_COUNTS_OF_WORKSPACE,
 } from '../http/limits.ts';
 import { createCountTurns } from './count-turns.ts';
 
@@ -16,7 +18,8 @@ const END_OF_ABORTED_MS = 2 * CONNECTION_CHECK_MS;
 
 /**
  * Counts users for a response. Null if the count takes longer than the deadline, including the wait
- * for its turn, or if the reader closes its connection.
+ * for its turn, if the reader closes its
+ * connection, or if the database cannot be reached.
  */
 export type CountExactly = (
   workspaceId: string,
@@ -30,6 +33,7 @@ export const createExactCount = ({ database, counts = database }: ApiDeps): Coun
     all: MAX_COUNTS_AT_ONCE,
     each: MAX_COUNTS_OF_WORKSPACE,
     maxWaiting: MAX_WAITING_COUNTS,
+    maxWaitingOfEach: MAX_WAITING_COUNTS_OF_WORKSPACE,
   });
   return async (workspaceId, where, response) => {
     const { signal, dispose } = deadlineOf(response);
@@ -43,6 +47,10 @@ export const createExactCount = ({ database, counts = database }: ApiDeps): Coun
         if (signal.aborted) void sleep(END_OF_ABORTED_MS).then(endTurn);
         else endTurn();
       }
+    } catch (error) {
+      // The list of users was read already, and is better without its count than not shown.
+      if (!isDatabaseAway(error)) throw error;
+      return null;
     } finally {
       dispose();
     }

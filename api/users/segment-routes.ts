@@ -10,7 +10,8 @@ import {
 } from '../../db/users/segments.ts';
 import { countUsersWhere } from '../../db/users/users.ts';
 import { compileFilter } from '../../selection/compile.ts';
-import { checkFilter, type Filter, filterSchema, freezeFilter } from '../../selection/filter.ts';
+import { checkFilter, type Filter, freezeFilter } from '../../selection/filter.ts';
+import { filterSchema } from '../../selection/filter-schema.ts';
 import { nameSchema } from '../../selection/names.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';

@@ -6,21 +6,48 @@ import { useConsole } from '../support/browser/console.ts';
 
 const { stack, open } = useConsole();
 let key = '';
+let segmentId = '';
+
+const FILTER = { field: 'country', op: 'is', value: 'IN' };
 
 beforeAll(async () => {
-  await stack().workspace('pages');
+  const admin = await stack().workspace('pages');
   key = await stack().adminKey('pages');
+  await admin.succeed('POST', '/v1/users', [
+    { userId: 'ada-17', firstName: 'Ada', country: 'IN', tags: ['vip', 'beta'] },
+    { userId: 'bob-2', email: 'bob@example.com', country: 'IN' },
+  ]);
+  const segment = { name: 'Customers in India', filter: FILTER };
+  segmentId = (await admin.succeed<{ id: string }>('POST', '/v1/segments', segment)).id;
 });
 
-/** The paths of one thing, such as a job: its own tests look at them. */
-type PathOfOne = Extract<ConsolePath, `${string}$${string}`>;
+interface TestedPage {
+  heading: string;
+  isPublic?: true;
+  /** The address, where it has an id. */
+  at?: () => string;
+  /** Is there once the page has its data. */
+  has?: string;
+}
+
+/** The page of a job is looked at by its own tests, in each of its states. */
+type TestedPath = Exclude<ConsolePath, '/jobs/$id'>;
 
 /** Each page that the API answers, with its heading. `/` leads on to the first page. */
-const PAGES: Record<Exclude<ConsolePath, PathOfOne>, { heading: string; isPublic?: true }> = {
-  '/': { heading: 'Settings' },
+const PAGES: Record<TestedPath, TestedPage> = {
+  '/': { heading: 'Users' },
   '/jobs': { heading: 'Jobs' },
+  '/segments': { heading: 'Segments', has: 'Country is “IN”' },
+  '/segments/$id': {
+    heading: 'Edit segment',
+    at: () => `/segments/${segmentId}`,
+    has: '2 users',
+  },
+  '/segments/new': { heading: 'New segment', has: 'Complete the conditions to see the users.' },
   '/settings': { heading: 'Settings' },
   '/sign-in': { heading: 'Sign in', isPublic: true },
+  '/users': { heading: 'Users' },
+  '/users/$id': { heading: 'User', at: () => '/users/ada-17', has: 'vip, beta' },
 };
 
 /** What opens over a page. */
@@ -45,10 +72,11 @@ const LOOKS = (['light', 'dark'] as const).flatMap((scheme) =>
 
 for (const look of LOOKS) {
   const name = `${look.scheme}, ${look.width} px`;
-  for (const [path, { heading, isPublic }] of Object.entries(PAGES)) {
+  for (const [path, { heading, isPublic, at = () => path, has }] of Object.entries(PAGES)) {
     test(`${path} is accessible, and fits its window: ${name}`, async (context) => {
-      const page = await open(context, path, { ...look, ...(!isPublic && { key }) });
+      const page = await open(context, at(), { ...look, ...(!isPublic && { key }) });
       await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+      if (has !== undefined) await page.getByText(has).waitFor();
       expect(await page.title()).toMatch(new RegExp(`^${heading} – .*Keepsake$`));
       await expectAccessible(page);
       const width = await page.evaluate('document.documentElement.scrollWidth');

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createCountTurns } from '../../api/users/count-turns.ts';
 
-const LIMITS = { all: 2, each: 1, maxWaiting: 3 };
+const LIMITS = { all: 2, each: 1, maxWaiting: 3, maxWaitingOfEach: 3 };
 const never = (): AbortSignal => new AbortController().signal;
 
 /** Whether a promise is settled, after all that is ready has run. */
@@ -54,11 +54,28 @@ test('a wait ends without a turn when its signal is aborted, and holds up nobody
 });
 
 test('beyond the limit of those that wait, there is no turn at once', async () => {
-  const take = createCountTurns({ all: 1, each: 1, maxWaiting: 1 });
+  const take = createCountTurns({ all: 1, each: 1, maxWaiting: 1, maxWaitingOfEach: 1 });
   await take('one', never());
   const waits = take('one', never());
   expect(await take('two', never())).toBeUndefined();
   expect(await isSettled(waits)).toBe(false);
+});
+
+test('workspaces take turns, and one that waits often does not keep out another', async () => {
+  const take = createCountTurns({ all: 1, each: 1, maxWaiting: 100, maxWaitingOfEach: 2 });
+  const end = await take('one', never());
+  const order: string[] = [];
+  const run = async (workspace: string, name: string): Promise<void> => {
+    const endTurn = await take(workspace, never());
+    order.push(endTurn === undefined ? `${name} refused` : name);
+    endTurn?.();
+  };
+  const all = ['a', 'b', 'c'].map((name) => run('one', `one ${name}`));
+  all.push(run('two', 'two a'), run('two', 'two b'));
+  await isSettled(Promise.all(all));
+  end?.();
+  await Promise.all(all);
+  expect(order).toEqual(['one c refused', 'one a', 'two a', 'one b', 'two b']);
 });
 
 test('in any order of work, no limit is exceeded and everybody gets a turn', async () => {
@@ -68,7 +85,7 @@ test('in any order of work, no limit is exceeded and everybody gets a turn', asy
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
-      const take = createCountTurns({ all: 2, each: 1, maxWaiting: 100 });
+      const take = createCountTurns({ all: 2, each: 1, maxWaiting: 100, maxWaitingOfEach: 100 });
       const running = new Map<string, number>();
       let most = 0;
       const work = async ({ workspace, rounds }: (typeof steps)[number]): Promise<void> => {

@@ -1,8 +1,12 @@
 const COUNT = new Intl.NumberFormat('en');
+const NUMBER = new Intl.NumberFormat('en', { maximumSignificantDigits: 15 });
 const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
 
 /** A count as in `12,431`. */
 export const formatCount = (count: number): string => COUNT.format(count);
+
+/** A number with all its digits, as in `12,431.5`. */
+export const formatNumber = (value: number): string => NUMBER.format(value);
 
 /** A share from 0 to 1 as in `42 %`. With one decimal at most. */
 export const formatShare = (share: number): string => PERCENT.format(share).replace('%', ' %');

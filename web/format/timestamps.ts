@@ -16,6 +16,7 @@ const UNITS = [
   ['minute', 60],
 ] as const;
 
+const ZONE = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' });
 const DAY_TIME = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
@@ -30,6 +31,10 @@ export const formatTime = (time: Date, timeZone?: string): string =>
     ...LOCAL,
     ...(timeZone !== undefined && { timeZone }),
   }).format(time);
+
+/** The zone of the browser at a time, as in `CET`. */
+export const zoneOf = (time: Date): string =>
+  ZONE.formatToParts(time).find(({ type }) => type === 'timeZoneName')?.value ?? '';
 
 /** The time of day, as in `14:05`. For a time that is surely today. */
 export const formatDayTime = (time: Date): string => DAY_TIME.format(time);

@@ -1,4 +1,5 @@
 import { lazyRouteComponent } from '@tanstack/react-router';
+import { type ComponentType, lazy } from 'react';
 
 const PAGE_MISSING = 'PageMissing';
 
@@ -16,6 +17,13 @@ export const lazyPage = <Module extends Record<Name, () => unknown>, Name extend
   load: () => Promise<Module>,
   name: Name,
 ) => lazyRouteComponent(() => load().catch(failMissing), name);
+
+/**
+ * A part of a page, such as a dialog, whose files are loaded when it is first shown. Put it into a
+ * `Suspense`.
+ */
+export const lazyPart = <Props extends object>(load: () => Promise<ComponentType<Props>>) =>
+  lazy(() => load().then((part) => ({ default: part }), failMissing));
 
 const failMissing = (cause: unknown): never => {
   const error = new Error('The files of this page could not be loaded.', { cause });

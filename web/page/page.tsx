@@ -13,6 +13,7 @@ export const Page = ({
   tabTitle = title,
   tabWorkspace,
   actions,
+  isWide = false,
   children,
 }: {
   /** Holds no data of users. */
@@ -22,6 +23,8 @@ export const Page = ({
   /** The workspace of what the page shows, for people that see all of them. */
   tabWorkspace?: string | undefined;
   actions?: ReactNode;
+  /** As wide as the window, for a table. */
+  isWide?: boolean;
   children: ReactNode;
 }) => {
   const heading = useRef<HTMLHeadingElement>(null);
@@ -35,7 +38,7 @@ export const Page = ({
   // Once for each page: its title may change while it is read.
   useEffect(() => arrive(heading.current, latest.current), [arrive, path]);
   return (
-    <div className={styles.page}>
+    <div className={styles.page} data-wide={isWide || undefined}>
       <div className={styles.head}>
         <h1 ref={heading} tabIndex={-1}>
           {title}

@@ -10,6 +10,9 @@ import {
 import { createKeySequence } from './key-sequence.ts';
 import { readSingleKeys, writeSingleKeys } from './single-keys.ts';
 
+const TAKING =
+  'input:not([type=checkbox]), textarea, select, [contenteditable], [role=dialog], [role=menu]';
+
 export interface Shortcut {
   /** A key, or two keys that follow each other: `?`, `g u`. */
   keys: string;
@@ -87,7 +90,9 @@ const useKeys = (list: readonly Shortcut[], isOn: boolean): void => {
   }, [list, isOn]);
 };
 
-/** Where keys type text or choose, and in a dialog or menu, which has keys of its own. */
+/**
+ * Where keys type text or choose, and in a dialog or menu, which has keys of its own. A checkbox
+ * only takes the space bar.
+ */
 const isTaken = (target: EventTarget | null): boolean =>
-  target instanceof Element &&
-  target.closest('input, textarea, select, [contenteditable], [role=dialog], [role=menu]') !== null;
+  target instanceof Element && target.closest(TAKING) !== null;

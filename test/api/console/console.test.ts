@@ -52,6 +52,13 @@ test.each(paths)('%s is the page, never stored, with a nonce of its own', async 
   expect((await api().call('HEAD', path, { key: null })).status).toBe(200);
 });
 
+test('the address of the page of a user is logged as a pattern, without the id', async () => {
+  await get('/users/ada-of-the-log?do=edit');
+  const lines = api().log.join('');
+  expect(lines).toContain('"route":"/users/:id"');
+  expect(lines).not.toContain('ada-of-the-log');
+});
+
 test('the page may load only own files, and is in no frame', async () => {
   const { headers } = await get('/');
   const policy = String(headers['content-security-policy']).replace(/'nonce-[^']+'/, "'nonce-…'");

@@ -55,7 +55,8 @@ test('a job keeps the name and filter of its segment after the segment is rename
   await api().call('DELETE', `/v1/segments/${segment.id}`);
   const shown = await api().call('GET', `/v1/jobs/${deletion.id}`);
   expect(shown.body.selection).toEqual(frozen);
-  const { filter: _filter, ...forOps } = frozen;
+  // The name of a segment may name users.
+  const forOps = selection;
   const asOps = await api().call('GET', `/v1/jobs/${deletion.id}`, { key: api().keys.ops });
   expect(asOps.body.selection).toEqual(forOps);
 

@@ -82,9 +82,10 @@ test('a job shows its query to admins only, and its segment as it was at the pre
   const body = { name: 'Renamed', filter: { field: 'country', op: 'is', value: 'DE' } };
   await api().call('PATCH', `/v1/segments/${segmentId}`, { body });
   const { body: job } = await confirm(seen.id, 9);
-  const forAll = { type: 'query', segmentId, segmentName: 'India', excludedCount: 1 };
+  const forAll = { type: 'query', segmentId, excludedCount: 1 };
   expect(job.selection).toEqual({
     ...forAll,
+    segmentName: 'India',
     q: 'churned',
     segmentFilter: inIndia,
     filter: inIndia,

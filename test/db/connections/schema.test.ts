@@ -9,8 +9,10 @@ const database = useDatabase();
 const text = [
   'db/schema.ts',
   'db/delete-all/delete-all-schema.ts',
+  'db/imports/import-schema.ts',
   'db/mails/mail-schema.ts',
   'db/session-schema.ts',
+  'db/users/user-list-schema.ts',
   'db/webhooks/webhook-schema.ts',
 ]
   .map((file) => readFileSync(file, 'utf8').replaceAll(/\/\*\*[^]*?\*\//g, ''))

@@ -24,6 +24,8 @@ interface Picture {
 
 const PICTURES: readonly Picture[] = [
   { name: 'sign-in', path: '/sign-in', heading: 'Sign in', isPublic: true },
+  { name: 'segments', path: '/segments', heading: 'Segments' },
+  { name: 'users', path: '/users', heading: 'Users' },
 ];
 
 const take = async (

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { compileFilter } from '../../../selection/compile.ts';
-import { checkFilter, type Filter, filterSchema, freezeFilter } from '../../../selection/filter.ts';
+import { checkFilter, type Filter, freezeFilter } from '../../../selection/filter.ts';
+import { filterSchema } from '../../../selection/filter-schema.ts';
 import { deletionSelectionSchema, exportSelectionSchema } from '../../../selection/selection.ts';
 import { TYPES } from '../../support/arbitraries.ts';
 

@@ -1,0 +1,12 @@
+const DAY = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  timeZone: 'UTC',
+});
+
+/** A date without a time, as in `28 Dec 2026`. A text that is no date stays as it is. */
+export const formatDate = (date: string): string => {
+  const time = Date.parse(`${date}T00:00:00Z`);
+  return Number.isNaN(time) ? date : DAY.format(time);
+};

@@ -1,0 +1,73 @@
+import { useNavigate, useParams } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { PropertyTypes } from '../../selection/fields.ts';
+import { useProperties } from '../filters/use-properties.ts';
+import { useAnnouncer } from '../page/announcer.tsx';
+import { LinkButton } from '../page/links.tsx';
+import { Page } from '../page/page.tsx';
+import { FormPlaceholder } from './form-placeholder.tsx';
+import { SegmentForm } from './segment-form.tsx';
+import { type SegmentList, useSegmentList } from './use-segment-list.ts';
+import styles from './segments.module.css';
+
+/** One segment: its name, its filter, and the users that it finds. */
+export const SegmentPage = () => {
+  const { id } = useParams({ from: '/frame/segments/$id' });
+  const list = useSegmentList();
+  const { properties, error } = useProperties();
+  return (
+    <Page
+      title="Edit segment"
+      actions={
+        <LinkButton to="/users" search={{ segment: id }} variant="default">
+          Show users
+        </LinkButton>
+      }
+    >
+      {properties === undefined || list.segments === undefined ? (
+        <FormPlaceholder error={list.error ?? error} onRetry={list.retry} />
+      ) : (
+        // Another segment is another form.
+        <OpenSegment key={id} id={id} list={list} properties={properties} />
+      )}
+    </Page>
+  );
+};
+
+const OpenSegment = ({
+  id,
+  list,
+  properties,
+}: {
+  id: string;
+  list: SegmentList;
+  properties: PropertyTypes;
+}) => {
+  const navigate = useNavigate();
+  const { say } = useAnnouncer();
+  // As it was opened: what others do to it meanwhile is the form's to report.
+  const [segment] = useState(() => list.segments?.find((one) => one.id === id));
+  if (segment === undefined) return <NoSegment />;
+  return (
+    <SegmentForm
+      segment={segment}
+      properties={properties}
+      list={list}
+      onSaved={(savedId, isNew) => {
+        say('The segment is saved.');
+        if (!isNew) return;
+        const to = { to: '/segments/$id', params: { id: savedId } } as const;
+        void navigate({ ...to, replace: true, ignoreBlocker: true });
+      }}
+    />
+  );
+};
+
+const NoSegment = () => (
+  <div className={styles.gone}>
+    <p>This segment does not exist. Somebody may have deleted it. No user was deleted with it.</p>
+    <LinkButton to="/segments" variant="default">
+      Go to the segments
+    </LinkButton>
+  </div>
+);

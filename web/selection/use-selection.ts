@@ -1,0 +1,73 @@
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { useMe } from '../api/services.tsx';
+import { EVERYTHING, rangeOf, type Selection, withTicks } from './selection.ts';
+import {
+  cleared,
+  type SelectionState,
+  type Undo,
+  undone,
+  withQuery,
+  withSelection,
+} from './selection-state.ts';
+import { createSelectionStore } from './selection-store.ts';
+
+export interface UsedSelection {
+  selection: Selection;
+  undo: Undo | undefined;
+  /** Ticks one user, or with `isRange` all from the one before. */
+  tick: (id: string, isOn: boolean, isRange: boolean) => void;
+  tickPage: (isOn: boolean) => void;
+  selectAll: () => void;
+  clear: () => void;
+  /** Brings back what was cleared, in the list of the same query. */
+  undoClear: () => void;
+  /** Forgets what could be brought back. */
+  dismissUndo: () => void;
+}
+
+/**
+ * The selection in the list of a query.
+ *
+ * @param pageIds the users that are shown, in their order
+ */
+export const useSelection = (queryId: string, pageIds: readonly string[]): UsedSelection => {
+  const workspaceId = useMe().workspace?.id ?? '';
+  const [store] = useState(() => createSelectionStore(workspaceId, sessionStorage));
+  const stored = useSyncExternalStore(store.subscribe, store.state);
+  // Not only after the effect: a selection of another query must never be shown with this one.
+  const state = useMemo(() => withQuery(stored, queryId), [stored, queryId]);
+  useEffect(() => store.change(state), [store, state]);
+
+  const page = useRef(pageIds);
+  useEffect(() => {
+    page.current = pageIds;
+  }, [pageIds]);
+  const last = useRef<string>(undefined);
+
+  const update = useCallback(
+    (change: (state: SelectionState) => SelectionState) =>
+      store.change(change(withQuery(store.state(), queryId))),
+    [store, queryId],
+  );
+  const tick = useCallback(
+    (id: string, isOn: boolean, isRange: boolean) => {
+      const ids =
+        isRange && last.current !== undefined ? rangeOf(page.current, last.current, id) : [id];
+      last.current = id;
+      update((now) => withSelection(now, withTicks(now.selection, ids, isOn)));
+    },
+    [update],
+  );
+  const actions = useMemo(
+    () => ({
+      tickPage: (isOn: boolean) =>
+        update((now) => withSelection(now, withTicks(now.selection, page.current, isOn))),
+      selectAll: () => update((now) => withSelection(now, EVERYTHING)),
+      clear: () => update(cleared),
+      undoClear: () => update(undone),
+      dismissUndo: () => update((now) => withSelection(now, now.selection)),
+    }),
+    [update],
+  );
+  return { selection: state.selection, undo: state.undo, tick, ...actions };
+};

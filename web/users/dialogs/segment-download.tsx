@@ -1,0 +1,39 @@
+import { useState } from 'react';
+import { ExportDialog } from '../../exports/export-dialog.tsx';
+import { SegmentChoice } from '../segment-choice.tsx';
+import type { Segment } from '../../segments/use-segment-list.ts';
+
+/** Downloads all users of a segment, which is that of the list at first. */
+export const SegmentDownload = ({
+  segments,
+  segmentId,
+  columns,
+  onClose,
+}: {
+  segments: readonly Segment[] | undefined;
+  segmentId: string | undefined;
+  columns: readonly string[];
+  onClose: () => void;
+}) => {
+  const [chosen, setChosen] = useState(segmentId);
+  const segment = segments?.find(({ id }) => id === chosen);
+  return (
+    <ExportDialog
+      scope={
+        segment && {
+          selection: { type: 'segment', segmentId: segment.id },
+          words: `all users in '${segment.name}'`,
+        }
+      }
+      columns={columns}
+      onClose={onClose}
+    >
+      <SegmentChoice
+        segments={segments}
+        value={chosen}
+        placeholder="Choose a segment"
+        onChange={setChosen}
+      />
+    </ExportDialog>
+  );
+};

@@ -1,0 +1,61 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { type Problem, problemOf } from '../../api/problem.ts';
+import { useApi } from '../../api/services.tsx';
+import type { User } from './user-fields.ts';
+
+/** A user, and changes of it. */
+export interface UserAccess {
+  /** Undefined until it is loaded. */
+  user: User | undefined;
+  /** There is no such user, or no longer. */
+  isGone: boolean;
+  /** The user could not be read. */
+  loadError: Problem | undefined;
+  retry: () => void;
+  /** The user as it is now; undefined if it cannot be read. */
+  reload: () => Promise<User | undefined>;
+  /** Whether the change was written. A failure is in `error`. */
+  change: (body: Record<string, unknown>) => Promise<boolean>;
+  isSaving: boolean;
+  /** The failure of the last change. */
+  error: Problem | undefined;
+  reset: () => void;
+}
+
+export const useUser = (userId: string): UserAccess => {
+  const api = useApi();
+  const queries = useQueryClient();
+  const params = { path: { userId } };
+  const loaded = api.useQuery('get', '/v1/users/{userId}', { params });
+  const patch = api.useMutation('patch', '/v1/users/{userId}');
+  const loadError = problemIn(loaded.error);
+  const error = problemIn(patch.error);
+  return {
+    user: loaded.data,
+    isGone: loadError?.status === 404 || error?.status === 404,
+    loadError,
+    retry: () => void loaded.refetch(),
+    reload: async () => {
+      const { data, isError } = await loaded.refetch();
+      return isError ? undefined : data;
+    },
+    change: async (body) => {
+      try {
+        await patch.mutateAsync({ params, body });
+      } catch {
+        return false;
+      }
+      await Promise.all([
+        loaded.refetch(),
+        queries.invalidateQueries({ queryKey: ['get', '/v1/users'] }),
+      ]);
+      return true;
+    },
+    isSaving: patch.isPending,
+    error,
+    reset: patch.reset,
+  };
+};
+
+const problemIn = (error: unknown): Problem | undefined =>
+  error === null || error === undefined ? undefined : problemOf(error);

@@ -1,0 +1,89 @@
+import { keepPreviousData } from '@tanstack/react-query';
+import { useMemo } from 'react';
+import type { components } from '../api/schema.d.ts';
+import { useApi } from '../api/services.tsx';
+import type { UserQuery } from '../selection/user-query.ts';
+import { apiQueryOf, DEFAULT_SIZE, DEFAULT_SORT, type UserSearch } from './user-search.ts';
+
+export type User = components['schemas']['User'];
+
+export interface UserList {
+  /** Undefined until the first page is there. */
+  users: readonly User[] | undefined;
+  pageIds: readonly string[];
+  nextCursor: string | null;
+  /** Null on the first page; undefined until it is known. */
+  prevCursor: string | null | undefined;
+  /** The users are those of an earlier page or query, until the present ones arrive. */
+  isOld: boolean;
+  isFetching: boolean;
+  error: unknown;
+  retry: () => void;
+}
+
+const NONE: readonly string[] = [];
+
+/** A page of users. A request for another page or query aborts the one before. */
+export const useUserList = (query: UserQuery, search: UserSearch): UserList => {
+  const api = useApi();
+  const { sort = DEFAULT_SORT, limit = DEFAULT_SIZE, after } = search;
+  const { data, error, isPlaceholderData, isFetching, refetch } = api.useQuery(
+    'get',
+    '/v1/users',
+    {
+      params: {
+        query: {
+          ...apiQueryOf(query),
+          sort,
+          limit,
+          ...(after !== undefined && { cursor: after }),
+        },
+      },
+    },
+    { placeholderData: keepPreviousData },
+  );
+  const pageIds = useMemo(() => data?.data.map(({ userId }) => userId) ?? NONE, [data]);
+  return {
+    users: data?.data,
+    pageIds,
+    nextCursor: data?.nextCursor ?? null,
+    prevCursor: isPlaceholderData ? undefined : data?.prevCursor,
+    isOld: isPlaceholderData,
+    isFetching,
+    error,
+    retry: () => void refetch(),
+  };
+};
+
+/** The number of all users that a query finds. */
+export interface UserCount {
+  /** Undefined while it is not known. */
+  total: number | undefined;
+  /** Counting took too long or failed. */
+  isUnknown: boolean;
+  countAgain: () => void;
+}
+
+/**
+ * Counts in a request of its own, which the rows never wait for. It begins once the rows are there.
+ *
+ * @param known the number, if the list shows it: then nothing is counted
+ */
+export const useUserCount = (
+  query: UserQuery,
+  { known, isReady }: { known: number | undefined; isReady: boolean },
+): UserCount => {
+  const api = useApi();
+  const { data, error, isFetching, refetch } = api.useQuery(
+    'get',
+    '/v1/users',
+    { params: { query: { ...apiQueryOf(query), limit: 1, count: 'exact' } } },
+    { enabled: isReady && known === undefined },
+  );
+  const total = known ?? data?.count ?? undefined;
+  return {
+    total,
+    isUnknown: total === undefined && !isFetching && (data?.count === null || error !== null),
+    countAgain: () => void refetch(),
+  };
+};
