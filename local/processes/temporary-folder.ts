@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { readJson, writePrivateJson } from '../data-folder.ts';
 import { sweepAbandonedDatabases } from '../postgres/postgres-place.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
@@ -45,9 +45,10 @@ const isAbandoned = (path: string): boolean => {
 };
 
 const removeFolder = async (path: string): Promise<void> => {
-  const names = readdirSync(path, { recursive: true, encoding: 'utf8' });
-  for (const name of names.filter((each) => basename(each) === PROCESS_RECORD)) {
-    await stopOrphans(dirname(join(path, name)), () => {});
+  // With types, links such as that of compiled programs to their packages are not followed.
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true });
+  for (const { parentPath } of entries.filter(({ name }) => name === PROCESS_RECORD)) {
+    await stopOrphans(parentPath, () => {});
   }
   // Measured: for a database, rmSync takes 1.5 s and rm takes 0.2 s.
   await rm(path, { recursive: true, force: true, maxRetries: 5 });

@@ -129,7 +129,7 @@ test('if signing out fails, the person learns that they are still signed in', as
 });
 
 test('a page whose files are gone after an update offers to load again', async (context) => {
-  const page = await open(context, '/sign-in', { statuses: [404] });
+  const page = await open(context, '/sign-in?to=/settings', { statuses: [404] });
   const gone = '**/assets/settings-page-*.js';
   await page.route(gone, (route) => route.fulfill({ status: 404 }));
   await page.getByLabel('Key', { exact: true }).fill(key);

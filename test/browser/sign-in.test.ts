@@ -18,6 +18,9 @@ const signInWith = async (page: Page, text: string): Promise<void> => {
 const atSettings = (page: Page) =>
   page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
 
+/** The first page of an admin. */
+const atUsers = (page: Page) => page.getByRole('heading', { level: 1, name: 'Users' }).waitFor();
+
 test('a person that is not signed in signs in first, and is then on the page they wanted', async (context) => {
   const page = await open(context, '/settings');
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
@@ -81,13 +84,13 @@ test('without a server, the page says so, and the same form works once it is bac
   await page.getByRole('alert').getByText('The server is not available').waitFor();
   await page.context().setOffline(false);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await atSettings(page);
+  await atUsers(page);
 });
 
 for (const to of ['//evil.example/x', 'https://evil.example/', String.raw`/\evil.example`]) {
   test(`after signing in, the link ${to} does not lead to another site`, async (context) => {
     const page = await open(context, `/sign-in?to=${encodeURIComponent(to)}`);
     await signInWith(page, key);
-    await atSettings(page);
+    await atUsers(page);
   });
 }

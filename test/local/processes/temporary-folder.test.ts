@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -59,6 +67,19 @@ test('a temporary folder is removed with its content, and processes on a data fo
   expect(readdirSync(base)).toEqual([]);
   expect(identify(pid)).toBeUndefined();
   await expect(folder.remove()).resolves.toBeUndefined();
+});
+
+test('removing a folder follows no link out of it: processes and files there stay', async () => {
+  const folder = await openTemporaryFolder(PREFIX, base);
+  const outside = join(base, 'outside');
+  mkdirSync(outside);
+  const pid = startSleeper(outside);
+  symlinkSync(outside, join(folder.path, 'link'));
+  symlinkSync(folder.path, join(folder.path, 'circle'));
+  await folder.remove();
+  expect(readdirSync(base)).toEqual(['outside']);
+  expect(readdirSync(outside)).not.toEqual([]);
+  expect(identify(pid)).toBeDefined();
 });
 
 test('the folder of a killed process is removed when the next folder with its prefix is opened, not before', async () => {
