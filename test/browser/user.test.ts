@@ -140,6 +140,16 @@ test('an admin sets a hold, and cannot clear it', async (context) => {
   expect(await userNow('held')).toMatchObject({ legalHold: true });
 });
 
+test('deleting asks by the dialog of deletions, and leads to its job', async (context) => {
+  const page = await openUser(context, await addUser('leaver'), { statuses: [404] });
+  await page.getByRole('button', { name: 'Delete…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Delete 1 user?' });
+  await dialog.getByLabel(/^Reason/).fill('asked to be deleted');
+  await dialog.getByRole('button', { name: 'Delete 1 user' }).click();
+  await page.waitForURL('**/jobs/*');
+  await page.getByRole('heading', { level: 1, name: /^Deletion of/ }).waitFor();
+});
+
 test('a user that does not exist says so, with a way back', async (context) => {
   const page = await open(context, '/users/nobody', { key, statuses: [404] });
   await page.getByText('There is no such user.').waitFor();

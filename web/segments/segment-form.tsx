@@ -2,7 +2,7 @@ import { Button, TextInput } from '@mantine/core';
 import { type FormEvent, useRef } from 'react';
 import type { PropertyTypes } from '../../selection/fields.ts';
 import { FilterBuilder } from '../filters/filter-builder.tsx';
-import { LeaveGuard } from '../page/leave-guard.tsx';
+import { LeaveGuard } from '../forms/leave-guard.tsx';
 import { LinkButton } from '../page/links.tsx';
 import { ProblemNotice } from '../page/problem-notice.tsx';
 import { FateNotice } from './fate-notice.tsx';

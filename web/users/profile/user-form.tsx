@@ -2,7 +2,7 @@ import { Button, Group, TextInput } from '@mantine/core';
 import { TriangleAlert } from 'lucide-react';
 import { type FormEvent, useMemo, useRef, useState } from 'react';
 import { countOf } from '../../format/numbers.ts';
-import { LeaveGuard } from '../../page/leave-guard.tsx';
+import { LeaveGuard } from '../../forms/leave-guard.tsx';
 import { ProblemNotice } from '../../page/problem-notice.tsx';
 import { type FieldGroup, isEditable, type User, type UserField } from './user-fields.ts';
 import { type UsedUserForm, useUserForm } from './use-user-form.ts';

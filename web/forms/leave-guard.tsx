@@ -1,6 +1,6 @@
 import { Button, Group } from '@mantine/core';
 import { useBlocker } from '@tanstack/react-router';
-import { Dialog } from './dialog.tsx';
+import { Dialog } from '../page/dialog.tsx';
 import styles from './leave-guard.module.css';
 
 /**
