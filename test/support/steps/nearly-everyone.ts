@@ -72,7 +72,8 @@ export const startOf = async (
       // As the function that applies the decision.
       await sql`SET LOCAL ROLE keepsake_gate`.execute(trx);
       await sql`INSERT INTO jobs (id, workspace_id, type, selection, actor_key_id, parent_id)
-        VALUES (${jobId}, ${workspaceId}, 'deletion', '{"type": "ids"}', ${keyId}, ${parentId})`.execute(
+        VALUES (${jobId}, ${workspaceId}, 'deletion',
+                jsonb_build_object('type', 'ids', 'count', ${ids.length}::int), ${keyId}, ${parentId})`.execute(
         trx,
       );
       await sql`INSERT INTO job_targets (job_id, pass, user_id)
