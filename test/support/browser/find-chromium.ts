@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 export interface FoundChromium {
@@ -30,5 +31,20 @@ export const findChromium = async (): Promise<FoundChromium> => {
   }
   process.env['AWS_EXECUTION_ENV'] = RUNTIME;
   const { default: packaged } = await import('@sparticuz/chromium');
-  return { path: await packaged.executablePath(), env: process.env };
+  const path = await packaged.executablePath();
+  const fonts = join(tmpdir(), 'fonts');
+  writeFileSync(join(fonts, 'fonts.conf'), fontSettings(fonts));
+  return { path, env: process.env };
 };
+
+/**
+ * The package names `/tmp/fonts` in its settings, whatever the folder for temporary files is. A
+ * page without a font has no visible text.
+ */
+const fontSettings = (folder: string): string => `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>${folder}</dir>
+  <cachedir>${join(folder, 'cache')}</cachedir>
+</fontconfig>
+`;
