@@ -4,6 +4,7 @@
  */
 export const CONSOLE_PATHS = [
   '/',
+  '/holds',
   '/jobs',
   '/jobs/$id',
   '/segments',

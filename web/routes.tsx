@@ -35,13 +35,16 @@ const frame = createRoute({
   },
 });
 
-const home = createRoute({
+const overview = createRoute({
   getParentRoute: () => frame,
   path: '/',
-  beforeLoad: async ({ context }) => {
-    const me = await context.session.find();
-    throw redirect({ to: me?.key.role === 'admin' ? '/users' : '/jobs', replace: true });
-  },
+  component: lazyPage(() => import('./overview/overview-page.tsx'), 'OverviewPage'),
+});
+
+const holds = createRoute({
+  getParentRoute: () => frame,
+  path: '/holds',
+  component: lazyPage(() => import('./holds/holds-page.tsx'), 'HoldsPage'),
 });
 
 const jobs = createRoute({
@@ -117,7 +120,8 @@ const unknown = createRoute({ getParentRoute: () => frame, path: '$', component:
 
 /** Each path that the API answers with the page has a route here. */
 const PAGES = {
-  '/': home,
+  '/': overview,
+  '/holds': holds,
   '/jobs': jobs,
   '/jobs/$id': job,
   '/segments': segments,

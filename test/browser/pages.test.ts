@@ -33,9 +33,10 @@ interface TestedPage {
 /** The page of a job is looked at by its own tests, in each of its states. */
 type TestedPath = Exclude<ConsolePath, '/jobs/$id'>;
 
-/** Each page that the API answers, with its heading. `/` leads on to the first page. */
+/** Each page that the API answers, with its heading. */
 const PAGES: Record<TestedPath, TestedPage> = {
-  '/': { heading: 'Users' },
+  '/': { heading: 'Overview', has: '2 added.' },
+  '/holds': { heading: 'Legal holds', has: 'The platform team works here.' },
   '/jobs': { heading: 'Jobs' },
   '/segments': { heading: 'Segments', has: 'Country is “IN”' },
   '/segments/$id': {
@@ -44,7 +45,7 @@ const PAGES: Record<TestedPath, TestedPage> = {
     has: '2 users',
   },
   '/segments/new': { heading: 'New segment', has: 'Complete the conditions to see the users.' },
-  '/settings': { heading: 'Settings' },
+  '/settings': { heading: 'Settings', has: 'Needed to delete more than 90 % of a workspace' },
   '/sign-in': { heading: 'Sign in', isPublic: true },
   '/users': { heading: 'Users' },
   '/users/$id': { heading: 'User', at: () => '/users/ada-17', has: 'vip, beta' },

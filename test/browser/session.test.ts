@@ -48,7 +48,7 @@ test('another person that signs in gets their own first page, and nothing of thi
     .fill(await stack().roleKey('ops'));
   await dialogOf(page).getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('banner').getByText('All workspaces').waitFor();
-  await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
+  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
 });
 
 test('a person may leave instead', async (context) => {

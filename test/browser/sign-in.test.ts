@@ -19,7 +19,8 @@ const atSettings = (page: Page) =>
   page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
 
 /** The first page of an admin. */
-const atUsers = (page: Page) => page.getByRole('heading', { level: 1, name: 'Users' }).waitFor();
+const atOverview = (page: Page) =>
+  page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
 
 test('a person that is not signed in signs in first, and is then on the page they wanted', async (context) => {
   const page = await open(context, '/settings');
@@ -84,13 +85,13 @@ test('without a server, the page says so, and the same form works once it is bac
   await page.getByRole('alert').getByText('The server is not available').waitFor();
   await page.context().setOffline(false);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await atUsers(page);
+  await atOverview(page);
 });
 
 for (const to of ['//evil.example/x', 'https://evil.example/', String.raw`/\evil.example`]) {
   test(`after signing in, the link ${to} does not lead to another site`, async (context) => {
     const page = await open(context, `/sign-in?to=${encodeURIComponent(to)}`);
     await signInWith(page, key);
-    await atUsers(page);
+    await atOverview(page);
   });
 }

@@ -58,7 +58,8 @@ export const usePreview = (request: PreviewRequest): ShownPreview => {
 
   const isVisible = useIsVisible();
   const now = useNow(EVERY_MS, shown !== undefined);
-  const leftMs = shown === undefined ? VALID_MS : shown.madeMs + VALID_MS - now;
+  // The present time is up to a second old: a preview is not valid for longer than it is.
+  const leftMs = Math.min(VALID_MS, shown === undefined ? VALID_MS : shown.madeMs + VALID_MS - now);
   const isWanted = state.status === 'idle' || (state.status === 'done' && leftMs <= 0 && isVisible);
   useEffect(() => {
     if (isWanted) call(request);

@@ -1,3 +1,5 @@
+import { countOf } from './numbers.ts';
+
 /** A length of time as on a clock: `0:09`, `12:30`, `1:02:03`. Parts of a second are left out. */
 export const formatClock = (seconds: number): string => {
   const whole = Math.max(0, Math.floor(seconds));
@@ -19,6 +21,19 @@ export const formatDuration = (seconds: number): string =>
 /** The seconds between two times; until now if the second is null. */
 export const secondsBetween = (from: string, to: string | null, nowMs = Date.now()): number =>
   ((to === null ? nowMs : Date.parse(to)) - Date.parse(from)) / 1_000;
+
+/** The units of a length of time, the largest first, with the seconds that each has. */
+const UNITS = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+] as const;
+
+/** A length of time in the largest unit that divides it: `3 days`, `36 hours`, `90 seconds`. */
+export const formatLength = (seconds: number): string => {
+  const [unit, size] = UNITS.find(([, each]) => seconds % each === 0) ?? ['second', 1];
+  return countOf(seconds / size, unit);
+};
 
 /**
  * A remaining time, in the one unit that matters: `45 s`, `3 min`, `2 h`.

@@ -24,6 +24,7 @@ interface Picture {
 
 const PICTURES: readonly Picture[] = [
   { name: 'sign-in', path: '/sign-in', heading: 'Sign in', isPublic: true },
+  { name: 'overview', path: '/', heading: 'Overview' },
   { name: 'segments', path: '/segments', heading: 'Segments' },
   { name: 'users', path: '/users', heading: 'Users' },
 ];

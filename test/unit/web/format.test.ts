@@ -3,6 +3,7 @@ import { formatBytes } from '../../../web/format/bytes.ts';
 import {
   formatClock,
   formatDuration,
+  formatLength,
   formatRest,
   secondsBetween,
 } from '../../../web/format/durations.ts';
@@ -45,6 +46,16 @@ test('a length of time is written as on a clock, and a rest in one unit', () => 
   ]);
   expect(formatRest(899, 'down')).toBe('14 min');
   expect(secondsBetween('2026-11-30T12:00:00Z', '2026-11-30T12:00:09Z')).toBe(9);
+});
+
+test('a length of time is in the largest unit that divides it', () => {
+  expect([259_200, 86_400, 129_600, 90, 120].map(formatLength)).toEqual([
+    '3 days',
+    '1 day',
+    '36 hours',
+    '90 seconds',
+    '2 minutes',
+  ]);
 });
 
 test('sizes are written by powers of 1,000', () => {

@@ -8,6 +8,10 @@ export const STATE_GROUPS = {
   partiallySucceeded: { name: 'Done in part', states: ['partiallySucceeded'] },
   failed: { name: 'Failed', states: ['failed'] },
   cancelled: { name: 'Stopped', states: ['cancelled'] },
+  notAllDone: {
+    name: 'Ended, not all done',
+    states: ['partiallySucceeded', 'failed', 'cancelled'],
+  },
 } as const satisfies Readonly<Record<string, { name: string; states: readonly JobState[] }>>;
 
 export type StateGroup = keyof typeof STATE_GROUPS;

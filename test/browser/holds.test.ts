@@ -1,0 +1,84 @@
+import type { Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
+import { expectAccessible } from '../support/browser/accessibility.ts';
+import { useConsole } from '../support/browser/console.ts';
+import { addPlace, type Place } from '../support/browser/deletions.ts';
+
+const { stack, open } = useConsole();
+let place: Place;
+
+beforeAll(async () => {
+  place = await addPlace(stack(), 'holds', { users: 3, inParis: 1 });
+});
+
+const openHolds = async (...[context, , options]: Parameters<typeof open>) => {
+  const key = await stack().roleKey('platform');
+  const page = await open(context, '/holds', { key, ...options });
+  await page.getByLabel('Workspace').selectOption('holds');
+  return page;
+};
+
+const isHeld = async (userId: string) => {
+  const { legalHold } = await place.api.succeed<{ legalHold: boolean }>(
+    'GET',
+    `/v1/users/${userId}`,
+  );
+  return legalHold;
+};
+
+const askToClear = async (page: Page) => {
+  await page.getByRole('button', { name: 'Clear legal hold…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Clear the legal hold of this user?' });
+  await dialog.getByText('u-1').waitFor();
+  return dialog;
+};
+
+test('the platform team sets a hold, and clears it after a question', async (context) => {
+  const page = await openHolds(context, '');
+  const set = page.getByRole('button', { name: 'Set legal hold' });
+  expect(await set.isDisabled()).toBe(true);
+  await page.getByLabel('User id').fill('u-1');
+  await page.keyboard.press('Enter');
+  await page.getByText('User u-1 in holds is under legal hold.').waitFor();
+  expect(await isHeld('u-1')).toBe(true);
+
+  const dialog = await askToClear(page);
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('Cancel');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'hidden' });
+  expect(await isHeld('u-1')).toBe(true);
+  const again = await askToClear(page);
+  await again.getByRole('button', { name: 'Clear legal hold' }).click();
+  await page.getByText('User u-1 in holds is under no legal hold.').waitFor();
+  expect(await isHeld('u-1')).toBe(false);
+  expect(new URL(page.url()).search).toBe('');
+});
+
+test('an id without a user is an error that names what is missing', async (context) => {
+  const page = await openHolds(context, '', { statuses: [404] });
+  await page.getByLabel('User id').fill('nobody');
+  await page.getByRole('button', { name: 'Set legal hold' }).click();
+  await page
+    .getByRole('alert')
+    .getByText(/Request [0-9a-f-]{36}/)
+    .waitFor();
+  await page.getByLabel('User id').fill('u-2');
+  await page.getByRole('alert').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Set legal hold' }).click();
+  await page.getByText('User u-2 in holds is under legal hold.').waitFor();
+});
+
+for (const scheme of ['light', 'dark'] as const) {
+  for (const width of [1_280, 400]) {
+    test(`the form and its question are accessible: ${scheme}, ${width} px`, async (context) => {
+      const page = await openHolds(context, '', { scheme, width });
+      await page.getByLabel('User id').fill('u-1');
+      await expectAccessible(page);
+      await askToClear(page);
+      await expectAccessible(page);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
+        width,
+      );
+    });
+  }
+}

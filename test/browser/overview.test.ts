@@ -1,0 +1,124 @@
+import { beforeAll, expect, test } from 'vitest';
+import { expectAccessible } from '../support/browser/accessibility.ts';
+import { useConsole } from '../support/browser/console.ts';
+import { addPlace, beginDeletion, type Place } from '../support/browser/deletions.ts';
+
+const { stack, open } = useConsole();
+let place: Place;
+
+const AWAY = {
+  status: 503,
+  contentType: 'application/problem+json; charset=utf-8',
+  headers: { 'retry-after': '0' },
+  body: '{"type":"/problems/database-unavailable","title":"The database is not available","status":503,"detail":"PostgreSQL is not available.","requestId":"r-8"}',
+};
+
+/** A workspace in which each thing that needs a person is there once. */
+const addNeeds = async ({ workspaceId, api }: Place): Promise<void> => {
+  const { data } = await api.succeed<{ data: [{ id: string }] }>('GET', '/v1/backups');
+  const restore = await api.succeed<{ id: string }>('POST', `/v1/backups/${data[0].id}/restores`, {
+    ids: ['u-1', 'u-2'],
+  });
+  await api.finish(restore.id);
+  await stack().sql(`UPDATE exports SET expires_at = now() + interval '1 day' WHERE id = $1`, [
+    data[0].id,
+  ]);
+  await stack().sql(
+    `INSERT INTO jobs (id, workspace_id, type, state, selection, options, actor_key_id, finished_at)
+     SELECT gen_random_uuid(), $1, 'export', 'cancelled', '{"type": "all"}', '{}', id, now()
+       FROM api_keys WHERE workspace_id = $1 LIMIT 1`,
+    [workspaceId],
+  );
+  await api.succeed('POST', '/v1/delete-all-requests', { reason: 'the contract has ended' });
+};
+
+beforeAll(async () => {
+  place = await addPlace(stack(), 'overview', { users: 200, inParis: 60 });
+  await place.api.finish(await beginDeletion(place));
+  await addNeeds(place);
+}, 60_000);
+
+test('an admin sees the users, what needs a person, and the last 30 days by day', async (context) => {
+  const page = await open(context, '/', { key: place.key });
+  const main = page.getByRole('main');
+  await main.getByText('142 users').waitFor();
+  await main.getByText('142 added, 60 deleted, 2 restored.').waitFor();
+  const needs = await main.getByRole('listitem').getByRole('paragraph').allTextContents();
+  expect(needs.filter((_, n) => n % 2 === 0)).toEqual([
+    '1 request to delete all users waits for a decision',
+    '1 job can be tried again',
+    '1 backup expires within 3 days',
+  ]);
+  expect(await page.title()).toBe('Overview – overview – Keepsake');
+  await main.getByText('Numbers by day').click();
+  const rows = main.getByRole('table').getByRole('row');
+  expect(await rows.count()).toBe(2);
+  expect(await rows.nth(1).getByRole('cell').allTextContents()).toEqual(['142', '0', '60', '2']);
+});
+
+test('what needs a person leads to its jobs', async (context) => {
+  const page = await open(context, '/', { key: place.key });
+  await page.getByRole('link', { name: '1 job can be tried again' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
+  await page.getByRole('link', { name: 'Export of all users' }).waitFor();
+  expect(await page.getByRole('row').count()).toBe(2);
+});
+
+test('a job that runs is shown with its progress, and is gone after its end', async (context) => {
+  await stack().sql(`INSERT INTO workspaces (id, name) VALUES ('overview-run', 'overview-run')`);
+  const key = await stack().adminKey('overview-run');
+  const [job] = await stack().sql<{ id: string }>(
+    `INSERT INTO jobs (id, workspace_id, type, state, phase, selection, options, actor_key_id, started_at)
+     SELECT gen_random_uuid(), $1, 'export', 'running', 'exporting', '{"type": "all"}', '{}', id, now()
+       FROM api_keys WHERE workspace_id = $1 LIMIT 1 RETURNING id`,
+    ['overview-run'],
+  );
+  expect(job).toBeDefined();
+  const page = await open(context, '/', { key });
+  const row = page.getByRole('row', { name: /^Export of all users/ });
+  await row.getByText('Running').waitFor();
+  await page.getByText('No user was added, imported, deleted or restored.').waitFor();
+  await page.getByText('Nothing needs you now.').waitFor();
+  await stack().sql(`UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1`, [
+    job?.id,
+  ]);
+  await page.getByText('No job is running.').waitFor();
+});
+
+test('people of operations see all workspaces, and no count of the users that were added', async (context) => {
+  const page = await open(context, '/', { key: await stack().roleKey('ops') });
+  const row = page.getByRole('row', { name: /^overview Waits|^overview .*Waits for a decision/ });
+  await row.waitFor();
+  await page.getByText('Numbers by day').click();
+  expect(await page.getByRole('columnheader', { name: 'Added' }).count()).toBe(0);
+  expect(await page.getByRole('columnheader', { name: 'Deleted' }).count()).toBe(1);
+  await row.getByRole('link', { name: 'overview', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
+  expect(new URL(page.url()).search).toBe('?workspace=overview');
+});
+
+test('a failure shows its request id, and the next try shows the overview', async (context) => {
+  const page = await open(context, '/settings', { key: place.key, statuses: [503] });
+  await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+  await page.route('**/v1/overview*', (route) => route.fulfill(AWAY));
+  await page.getByRole('link', { name: 'Overview' }).click();
+  const alert = page.getByRole('alert');
+  await alert.getByText('r-8').waitFor();
+  await page.unroute('**/v1/overview*');
+  await alert.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('1 job can be tried again').waitFor();
+});
+
+for (const scheme of ['light', 'dark'] as const) {
+  for (const width of [1_280, 400]) {
+    test(`a full overview is accessible, and fits its window: ${scheme}, ${width} px`, async (context) => {
+      const page = await open(context, '/', { key: place.key, scheme, width });
+      await page.getByText('Numbers by day').click();
+      await page.locator('.recharts-bar-rectangle path').first().waitFor();
+      await expectAccessible(page);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
+        width,
+      );
+    });
+  }
+}

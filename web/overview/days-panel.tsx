@@ -1,0 +1,73 @@
+import { type ComponentProps, type FunctionComponent, lazy, Suspense } from 'react';
+import { formatShortDate } from '../format/dates.ts';
+import { formatCount } from '../format/numbers.ts';
+import type { DaysChart as Chart } from './days-chart.tsx';
+import { countsOf, type Day, DAY_COUNTS, isBusy, summaryOf } from './overview.ts';
+import styles from './overview.module.css';
+
+type ChartProps = ComponentProps<typeof Chart>;
+
+/** The charts are a large part of the console, so they come alone, and may be missing. */
+const DaysChart = lazy(async (): Promise<{ default: FunctionComponent<ChartProps> }> => {
+  try {
+    return { default: (await import('./days-chart.tsx')).DaysChart };
+  } catch {
+    return { default: () => null };
+  }
+});
+
+/** The users by day, as a picture and as numbers. Days are days in UTC. */
+export const DaysPanel = ({ days }: { days: readonly Day[] }) => {
+  const summary = summaryOf(days);
+  if (summary === '') {
+    return <p className={styles.soft}>No user was added, imported, deleted or restored.</p>;
+  }
+  return (
+    <figure className={styles.days}>
+      <figcaption>{summary}.</figcaption>
+      <div aria-hidden className={styles.chart}>
+        <Suspense>
+          <DaysChart days={days} counts={countsOf(days)} />
+        </Suspense>
+      </div>
+      <details>
+        <summary>Numbers by day</summary>
+        <DaysTable days={days} />
+      </details>
+    </figure>
+  );
+};
+
+/** The days on which something happened, the latest first. */
+const DaysTable = ({ days }: { days: readonly Day[] }) => {
+  const counts = countsOf(days);
+  return (
+    <table className={styles.table}>
+      <thead>
+        <tr>
+          <th scope="col">Day (UTC)</th>
+          {counts.map((name) => (
+            <th key={name} scope="col" className={styles.number}>
+              {DAY_COUNTS[name]}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {days
+          .filter(isBusy)
+          .toReversed()
+          .map((day) => (
+            <tr key={day.day}>
+              <th scope="row">{formatShortDate(day.day)}</th>
+              {counts.map((name) => (
+                <td key={name} className={styles.number}>
+                  {formatCount(day[name] ?? 0)}
+                </td>
+              ))}
+            </tr>
+          ))}
+      </tbody>
+    </table>
+  );
+};
