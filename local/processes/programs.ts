@@ -44,8 +44,12 @@ export const compilePrograms = async (dataDir: string, files: string[]): Promise
 export const programOf = (dataDir: string, file: string): string =>
   join(dataDir, PROGRAMS_FOLDER, file.replace(/\.ts$/, '.mjs'));
 
+/** The calls that use the compiler's process. */
+let compiling = 0;
+
 /** Returns the paths of all sources. */
 const compile = async (files: string[], folder: string): Promise<string[]> => {
+  compiling += 1;
   try {
     const { metafile } = await build({
       absWorkingDir: PROJECT_FOLDER,
@@ -65,8 +69,10 @@ const compile = async (files: string[], folder: string): Promise<string[]> => {
     });
     return Object.keys(metafile.inputs).toSorted();
   } finally {
-    // The compiler's process would otherwise remain as long as this one.
-    await stop();
+    compiling -= 1;
+    // The compiler's process would otherwise remain as long as this one. Its end would leave
+    // another call without an answer.
+    if (compiling === 0) await stop();
   }
 };
 

@@ -51,6 +51,17 @@ test('another main file is compiled, although the first is unchanged', async () 
   expect(readFileSync(programOf(dataDir, `${SOURCES}/other.ts`), 'utf8')).toContain('other');
 });
 
+test('several folders are compiled at the same time', async () => {
+  write('many.ts', `export const text = '${'x'.repeat(3_000_000)}';`);
+  write('large.ts', "import { text } from './many.ts';\n\nconsole.log(text.length);");
+  const folders = ['one', 'two', 'three'].map((name) => join(dataDir, name));
+  const mains = [MAIN, `${SOURCES}/large.ts`, MAIN];
+  await Promise.all(folders.map((folder, n) => compilePrograms(folder, [mains[n]!])));
+  for (const [n, folder] of folders.entries()) {
+    expect(statSync(programOf(folder, mains[n]!)).size).toBeGreaterThan(0);
+  }
+});
+
 test('a stack trace names the line of the source', async () => {
   write('place.ts', "export const place: string = 'x';\nthrow new Error('here');");
   await compilePrograms(dataDir, [MAIN]);
