@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { expectAccessible } from '../support/browser/accessibility.ts';
+import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
 import { useConsole } from '../support/browser/console.ts';
 import { addPlace, beginDeletion, IN_PARIS, type Place } from '../support/browser/deletions.ts';
 
@@ -8,17 +8,21 @@ let place: Place;
 
 beforeAll(async () => {
   place = await addPlace(stack(), 'list', { users: 200, inParis: 60 });
-  const exports = await Promise.all(
-    Array.from({ length: 60 }, () =>
-      place.api.succeed<{ id: string }>('POST', '/v1/exports', {
-        selection: IN_PARIS,
-        notify: false,
-      }),
-    ),
+  const { id } = await place.api.succeed<{ id: string }>('POST', '/v1/exports', {
+    selection: IN_PARIS,
+    notify: false,
+  });
+  await place.api.finish(id);
+  // As if there had been 60 of them.
+  await stack().sql(
+    `INSERT INTO jobs (id, workspace_id, type, state, selection, options, actor_key_id, counts,
+                       created_at, started_at, finished_at)
+     SELECT gen_random_uuid(), workspace_id, type, state, selection, options, actor_key_id, counts,
+            created_at, started_at, finished_at FROM jobs, generate_series(1, 59) WHERE id = $1`,
+    [id],
   );
-  for (const { id } of exports) await place.api.finish(id);
   await place.api.finish(await beginDeletion(place));
-}, 120_000);
+});
 
 test('the newest jobs come first, older ones in pages, and Back works', async (context) => {
   const page = await open(context, '/jobs', { key: place.key });
@@ -71,7 +75,8 @@ test('people of operations see the jobs of all workspaces, and choose one', asyn
   await page.getByRole('columnheader', { name: 'Workspace' }).waitFor();
   await page.getByLabel('Workspace').selectOption('list');
   await expect.poll(() => page.getByRole('row').count()).toBe(51);
-  expect(await page.getByRole('row').nth(1).textContent()).toContain('list');
+  // The rows of all workspaces, which are as many, stay until these arrive.
+  await expect.poll(() => page.getByRole('row').nth(1).textContent()).toContain('list');
 });
 
 test('a workspace without jobs says what will be here', async (context) => {
@@ -100,15 +105,8 @@ test('while the database is away, the list says so with its request id, and is t
   await page.getByRole('row').nth(1).waitFor();
 });
 
-for (const scheme of ['light', 'dark'] as const) {
-  for (const width of [1_280, 400]) {
-    test(`a full list is accessible, and fits its window: ${scheme}, ${width} px`, async (context) => {
-      const page = await open(context, '/jobs', { key: place.key, scheme, width });
-      await page.getByRole('link', { name: /^Deletion/ }).waitFor();
-      await expectAccessible(page);
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
-        width,
-      );
-    });
-  }
-}
+test('a full list is accessible, and fits its window, in each theme and width', async (context) => {
+  const page = await open(context, '/jobs', { key: place.key });
+  await page.getByRole('link', { name: /^Deletion/ }).waitFor();
+  await expectAccessibleInEachLook(page);
+});

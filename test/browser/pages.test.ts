@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
 import type { ConsolePath } from '../../rules/console-paths.ts';
-import { expectAccessible } from '../support/browser/accessibility.ts';
+import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
 import { useConsole } from '../support/browser/console.ts';
 
 const { stack, open } = useConsole();
@@ -67,29 +67,21 @@ const OVERLAYS: Record<string, (page: Page) => Promise<void>> = {
   },
 };
 
-const LOOKS = (['light', 'dark'] as const).flatMap((scheme) =>
-  [1_280, 400].map((width) => ({ scheme, width })),
-);
+for (const [path, { heading, isPublic, at = () => path, has }] of Object.entries(PAGES)) {
+  test(`${path} is accessible, and fits its window, in each theme and width`, async (context) => {
+    const page = await open(context, at(), isPublic ? {} : { key });
+    await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+    if (has !== undefined) await page.getByText(has).waitFor();
+    expect(await page.title()).toMatch(new RegExp(`^${heading} – .*Keepsake$`));
+    await expectAccessibleInEachLook(page);
+  });
+}
 
-for (const look of LOOKS) {
-  const name = `${look.scheme}, ${look.width} px`;
-  for (const [path, { heading, isPublic, at = () => path, has }] of Object.entries(PAGES)) {
-    test(`${path} is accessible, and fits its window: ${name}`, async (context) => {
-      const page = await open(context, at(), { ...look, ...(!isPublic && { key }) });
-      await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-      if (has !== undefined) await page.getByText(has).waitFor();
-      expect(await page.title()).toMatch(new RegExp(`^${heading} – .*Keepsake$`));
-      await expectAccessible(page);
-      const width = await page.evaluate('document.documentElement.scrollWidth');
-      expect(width).toBeLessThanOrEqual(look.width);
-    });
-  }
-  for (const [overlay, show] of Object.entries(OVERLAYS)) {
-    test(`${overlay} is accessible: ${name}`, async (context) => {
-      const page = await open(context, '/settings', { ...look, key });
-      await page.getByRole('heading', { level: 1 }).waitFor();
-      await show(page);
-      await expectAccessible(page);
-    });
-  }
+for (const [overlay, show] of Object.entries(OVERLAYS)) {
+  test(`${overlay} is accessible in each theme and width`, async (context) => {
+    const page = await open(context, '/settings', { key });
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await show(page);
+    await expectAccessibleInEachLook(page);
+  });
 }

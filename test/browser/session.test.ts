@@ -14,7 +14,12 @@ beforeAll(async () => {
 /** Ends the session of the page, as the database does after its time, and lets the page notice. */
 const endSession = async (page: Page): Promise<void> => {
   await page.context().clearCookies();
-  await page.clock.runFor(31_000);
+  const runOn = async (): Promise<boolean> => {
+    // The time until the next request begins with the answer to the one before.
+    await page.clock.runFor(31_000);
+    return dialogOf(page).isVisible();
+  };
+  await expect.poll(runOn, { timeout: 10_000 }).toBe(true);
 };
 
 const dialogOf = (page: Page) => page.getByRole('dialog', { name: 'Your session has ended' });

@@ -4,6 +4,12 @@ import { expect } from 'vitest';
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
+/** The themes and widths in which each page is looked at. */
+const LOOKS = (['light', 'dark'] as const).flatMap((scheme) =>
+  [1_280, 400].map((width) => ({ scheme, width })),
+);
+const HEIGHT = 800;
+
 interface Violation {
   id: string;
   help: string;
@@ -22,4 +28,19 @@ export const expectAccessible = async (page: Page): Promise<void> => {
     ),
   );
   expect(found).toEqual([]);
+};
+
+/**
+ * Expects in each theme and width that axe finds nothing, and that the page fits its window. The
+ * page stays open: it follows the theme and the window.
+ */
+export const expectAccessibleInEachLook = async (page: Page): Promise<void> => {
+  for (const { scheme, width } of LOOKS) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.setViewportSize({ width, height: HEIGHT });
+    await page.locator(`html[data-mantine-color-scheme="${scheme}"]`).waitFor();
+    await expectAccessible(page);
+    const own = await page.evaluate('document.documentElement.scrollWidth');
+    expect(own, `${scheme}, ${width} px`).toBeLessThanOrEqual(width);
+  }
 };
