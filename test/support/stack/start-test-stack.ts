@@ -34,6 +34,7 @@ export const startTestStack = async (
     },
     log: () => {},
     headless: true,
+    isThrowaway: true,
     cliFallbackFolder: CACHE_FOLDER,
     ...files,
   });
