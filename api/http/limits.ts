@@ -43,7 +43,7 @@ export const DATABASE_LIMITS = {
 
 /**
  * Longest time for an exact count of users, including the wait for its turn, in milliseconds. After
- * this time the list answers without a count.
+ * this time the list or the overview answers without a count.
  */
 export const COUNT_DEADLINE_MS = 5_000;
 
