@@ -91,7 +91,7 @@ export const countAttention = async (
       WHERE ${isHere('jobs.workspace_id')} AND state IN ('partiallySucceeded', 'failed', 'cancelled')
         AND created_at >= ${firstDay(days)} AND ${isRetryable}) AS "retryableJobs",
     (SELECT count(*) FROM delete_all_requests AS r
-      WHERE ${isHere('r.workspace_id')} AND state = 'requested') AS "requestsToDecide",
+      WHERE ${isHere('r.workspace_id')} AND state = 'requested' AND lapses_at > now()) AS "requestsToDecide",
     (SELECT count(*) FROM delete_all_requests AS r
       WHERE ${isHere('r.workspace_id')} AND state = 'open' AND closes_at > now()) AS "openWindows",
     (SELECT count(*) FROM exports

@@ -39,7 +39,9 @@ const daySchema = z.object({
 const attentionSchema = z.object({
   unfinishedJobs: z.int(),
   retryableJobs: z.int().describe('Jobs of these days that can be retried'),
-  requestsToDecide: z.int().describe('Delete-all requests that wait for the platform team'),
+  requestsToDecide: z
+    .int()
+    .describe('Delete-all requests that the platform team can approve or deny now'),
   openWindows: z.int().describe('Delete-all requests that can be run now'),
   damagedBackups: z.int(),
   expiringBackups: z.int().describe(`Backups that expire within ${EXPIRING_DAYS} days`),
