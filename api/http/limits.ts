@@ -27,6 +27,13 @@ export const MAX_LOGS_AT_ONCE = 6;
 export const MAX_LOGS_OF_WORKSPACE = 2;
 
 /**
+ * Concurrent summaries of records, and those of one workspace. Each reads all outcomes of a job,
+ * and a page may ask for one at each step of the job.
+ */
+export const MAX_SUMMARIES_AT_ONCE = 6;
+export const MAX_SUMMARIES_OF_WORKSPACE = 2;
+
+/**
  * Timeouts of the database health check, and of the Prometheus metrics, which read whole tables.
  */
 export const HEALTH_TIMEOUTS = { statement_timeout: '2s', lock_timeout: '1s' } as const;

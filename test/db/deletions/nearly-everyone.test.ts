@@ -68,7 +68,7 @@ test('after a deletion of 890 of 1,000 users, a deletion of 99 or 11 more is ref
   const refused = await remove({ ids: idsOf(891, 989) });
   expect(refused.outcome).toBe(REFUSED);
   expect(refused.message).toMatch(
-    /the deletions since 20\S+Z contain 989 of the 1,000 users that existed at that time/,
+    /would delete 989 of the 1,000 users that existed at 20\S+Z\. 890 of them are deleted already\./,
   );
   expect(await removeRange(990, 1_000)).toBe(REFUSED);
   expect(await removeRange(891, 900)).toBe(10);
@@ -115,6 +115,10 @@ test('of two halves that are admitted at the same time, one is refused', async (
   const failures = await Promise.all(halves.map((half) => failureOf(steps.admit(half.exportId))));
   expect(failures.filter((failure) => failure === undefined)).toHaveLength(1);
   expect(failures.filter((failure) => failure?.type === REFUSED)).toHaveLength(1);
+  // The refused deletion has half of these users.
+  expect(failures.find((failure) => failure?.type === REFUSED)?.message).toMatch(
+    /^This deletion and those that are running would delete 1,000 of the 1,000 users /,
+  );
   // Admitted once more, as after a crash: the deletion is neither judged nor counted again.
   const admitted = halves[failures.indexOf(undefined)];
   expect((await admitted?.remove())?.deleted).toBe(500);
