@@ -23,7 +23,10 @@ export type ResolvedSelection =
       excluded?: Excluded;
     }
   | { list: ListRef & { entries: number } }
-  /** The users that an earlier job named by a list, or as a retry: then those that match `where`. */
+  /**
+   * The users that an earlier job named: by a list, or as a retry. Those of a retry must match
+   * `where`.
+   */
   | { listOfJob: { listId: string; jobId: string; where?: RawBuilder<SqlBool> } };
 
 /** @throws ProblemError if the list does not exist or was deleted */
