@@ -40,18 +40,20 @@ import { registerUserRoutes } from './users/user-routes.ts';
 import { registerWebhookDeliveryRoutes } from './webhooks/webhook-delivery-routes.ts';
 import { registerWebhookRoutes } from './webhooks/webhook-routes.ts';
 import { registerWorkspaceRoutes } from './service/workspace-routes.ts';
+import { createCountInTurn } from './users/timed-count.ts';
 import { createUploads } from './imports/uploads.ts';
 
 /** Every route, in the order the OpenAPI document shows them. */
 export const registerRoutes = (app: App, deps: ApiDeps): void => {
   const sendCsv = createSendCsv(deps);
   const withUpload = createUploads(app);
+  const countInTurn = createCountInTurn(deps);
   registerMeRoutes(app, deps);
   registerSessionRoutes(app, deps);
   registerSettingsRoutes(app, deps);
   registerWorkspaceRoutes(app, deps);
-  registerOverviewRoutes(app, deps);
-  registerUserRoutes(app, deps);
+  registerOverviewRoutes(app, deps, countInTurn);
+  registerUserRoutes(app, deps, countInTurn);
   registerDeleteUserRoute(app, deps);
   registerPropertyRoutes(app, deps);
   registerSegmentRoutes(app, deps);

@@ -1,5 +1,7 @@
+import type { Pool } from 'pg';
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Db } from './client.ts';
+import { readUntil } from './connections/read-until.ts';
 import { isRetryable } from './jobs/retries.ts';
 
 /** Jobs that took longer are left out of the sums of days. */
@@ -7,11 +9,9 @@ const MAX_JOB_DAYS = 30;
 /** A backup that expires within this time needs attention. */
 export const EXPIRING_DAYS = 3;
 
-/** Users by day, in UTC. */
+/** Users of jobs by day, in UTC. */
 export interface OverviewDay {
   day: string;
-  /** Users that were created and still exist. Null for several workspaces. */
-  added: number | null;
   /** Lines of imports that created or changed a user, without dry runs. */
   imported: number;
   deleted: number;
@@ -36,7 +36,7 @@ interface OverviewQuery {
 
 /**
  * The last days, the oldest first, with today. Reads the jobs of these days by `jobs_newest` or
- * `jobs_newest_of_all`, and counts users by `users_created_at`.
+ * `jobs_newest_of_all`.
  */
 export const listDays = async (
   db: Db,
@@ -52,16 +52,31 @@ export const listDays = async (
         FROM jobs
        WHERE ${inWorkspace(workspaceId, sql`jobs.workspace_id`)} AND jobs.finished_at >= ${first}
          AND jobs.created_at >= ${first} - make_interval(days => ${MAX_JOB_DAYS})
-       GROUP BY 1),
-    added AS (${workspaceId === null ? NOBODY : addedSince(workspaceId, first)})
+       GROUP BY 1)
     SELECT to_char(each.day, 'YYYY-MM-DD') AS day,
-           ${workspaceId === null ? sql`NULL::int` : sql`coalesce(added.users, 0)`} AS added,
            coalesce(done.imported, 0)::bigint AS imported, coalesce(done.deleted, 0)::bigint AS deleted,
            coalesce(done.restored, 0)::bigint AS restored
       FROM generate_series(${first}, now(), '1 day') AS each (day)
-      LEFT JOIN done ON done.day = each.day::date LEFT JOIN added ON added.day = each.day::date
+      LEFT JOIN done ON done.day = each.day::date
      ORDER BY each.day`.execute(db);
   return rows;
+};
+
+/**
+ * The users that were created on each of the last days and still exist, by `users_created_at`. Days
+ * without such users are left out. Undefined if `signal` is aborted first, or after `timeoutMs`.
+ */
+export const countAddedUntil = async (
+  pool: Pool,
+  { workspaceId, days, timeoutMs }: { workspaceId: string; days: number; timeoutMs: number },
+  signal: AbortSignal,
+): Promise<Map<string, number> | undefined> => {
+  const statement = sql<{ day: string; users: number }>`
+    SELECT to_char(users.created_at::date, 'YYYY-MM-DD') AS day, count(*) AS users FROM users
+     WHERE users.workspace_id = ${workspaceId} AND users.created_at >= ${firstDay(days)}
+       AND users.created_at <= now() GROUP BY users.created_at::date`;
+  const rows = await readUntil(pool, { statement, timeoutMs }, signal);
+  return rows && new Map(rows.map(({ day, users }) => [day, users]));
 };
 
 export const countAttention = async (
@@ -76,7 +91,7 @@ export const countAttention = async (
       WHERE ${isHere('jobs.workspace_id')} AND state IN ('partiallySucceeded', 'failed', 'cancelled')
         AND created_at >= ${firstDay(days)} AND ${isRetryable}) AS "retryableJobs",
     (SELECT count(*) FROM delete_all_requests AS r
-      WHERE ${isHere('r.workspace_id')} AND state = 'requested') AS "requestsToDecide",
+      WHERE ${isHere('r.workspace_id')} AND state = 'requested' AND lapses_at > now()) AS "requestsToDecide",
     (SELECT count(*) FROM delete_all_requests AS r
       WHERE ${isHere('r.workspace_id')} AND state = 'open' AND closes_at > now()) AS "openWindows",
     (SELECT count(*) FROM exports
@@ -99,10 +114,3 @@ const inWorkspace = (workspaceId: string | null, column: RawBuilder<unknown>) =>
   workspaceId === null ? sql<SqlBool>`true` : sql<SqlBool>`${column} = ${workspaceId}`;
 
 const countOf = (name: string) => sql`coalesce((counts ->> ${sql.lit(name)})::bigint, 0)`;
-
-const NOBODY = sql`SELECT NULL::date AS day, 0 AS users WHERE false`;
-
-const addedSince = (workspaceId: string, first: RawBuilder<unknown>) => sql`
-  SELECT users.created_at::date AS day, count(*) AS users FROM users
-   WHERE users.workspace_id = ${workspaceId} AND users.created_at >= ${first}
-     AND users.created_at <= now() GROUP BY 1`;

@@ -11,6 +11,28 @@ interface Request {
   is_in_window: boolean;
 }
 
+/** A request that waits for an answer. */
+interface Asked {
+  state: RequestState;
+  /** Whether the time for an answer has passed, by the database's clock. */
+  is_too_late: boolean;
+  requester_person: string;
+}
+
+/** Why a reader may not approve or deny a request now. */
+export const DECIDER_REFUSALS = ['wrongRole', 'wrongState', 'selfApproval', 'tooLate'] as const;
+
+/** The reason why a reader may not approve or deny a request now; null if it may. */
+export const refuseDecider = (
+  { state, is_too_late, requester_person }: Asked,
+  { role, person }: { role: string; person: string },
+): (typeof DECIDER_REFUSALS)[number] | null => {
+  if (role !== 'platform') return 'wrongRole';
+  if (state !== 'requested') return 'wrongState';
+  if (requester_person === person) return 'selfApproval';
+  return is_too_late ? 'tooLate' : null;
+};
+
 /** Whether the window is open: a run may be started. */
 export const isWindowOpen = ({ state, is_in_window }: Request): boolean =>
   state === 'open' && is_in_window;

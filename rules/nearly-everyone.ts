@@ -4,9 +4,9 @@
  */
 
 /**
- * The counts of a refusal. Of the users that were `there` at `since`, `taken` were deleted before,
- * and `selected` would be deleted now, including those of running deletions. `since` is in UTC;
- * null means now.
+ * The counts of a refusal, each of the users that were `there` at `since`. `taken` were deleted by
+ * running and recent deletions. `selected` would be deleted from now on, by the refused deletion or
+ * by those that are running. `since` is in UTC; null means now.
  */
 export interface NearlyEveryone {
   taken: number;
@@ -15,23 +15,20 @@ export interface NearlyEveryone {
   since: string | null;
 }
 
-/** The refusal as a sentence, for people. */
+/** The refusal as a sentence, for people. It states no number of the refused deletion alone. */
 export const describeNearlyEveryone = ({
   taken,
   selected,
   there,
   since,
 }: NearlyEveryone): string => {
-  const [sum, all] = [format(taken + selected), format(there)];
-  if (since === null) {
-    const what =
-      taken === 0 ? 'This selection contains' : 'This selection and the running deletions contain';
-    return `${what} ${sum} of the ${all} users of the workspace.`;
-  }
-  return taken === 0
-    ? `This selection contains ${sum} of the ${all} users that existed at ${since}.`
-    : `This selection and the deletions since ${since} contain ${sum} of the ${all} users that existed ` +
-        'at that time.';
+  const time = since === null ? 'of the workspace' : `that existed at ${since}`;
+  const share = `would delete ${format(taken + selected)} of the ${format(there)} users ${time}.`;
+  if (taken === 0) return `This deletion and those that are running ${share}`;
+  return (
+    `This deletion, those that are running and earlier ones ${share} ` +
+    `${format(taken)} of them ${taken === 1 ? 'is' : 'are'} deleted already.`
+  );
 };
 
 /** The same as numbers, for programs. `percent` has at most one decimal place. */

@@ -6,6 +6,7 @@ import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
 import type { Role } from '../../db/schema.ts';
 import { listRequestMails } from '../../db/mails/mail-rounds.ts';
 import { countWorkspaceUsers } from '../../db/deletions/previews.ts';
+import { DECIDER_REFUSALS, refuseDecider } from '../../rules/delete-all.ts';
 import { REQUEST_STATES, requestWorkflowIdOf } from '../../workflows/contracts/delete-all.ts';
 import type { Actor } from '../actor.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -38,9 +39,11 @@ const summarySchema = z.object({
     .object({
       ok: z.boolean(),
       why: z
-        .enum(['wrongRole', 'wrongState', 'selfApproval'])
+        .enum(DECIDER_REFUSALS)
         .nullable()
-        .describe('The reason if not; `selfApproval`: the same person made the request'),
+        .describe(
+          'The reason if not. `selfApproval`: the same person made the request. `tooLate`: `lapsesAt` has passed',
+        ),
     })
     .describe('Whether your key may approve or deny the request now'),
   links: z.record(z.string(), z.string()),
@@ -135,14 +138,9 @@ export const describeRequest = async (
   return { ...summary, users: { ...summary.users, now }, timeline, mail };
 };
 
-/** An early answer; the database decides, by the same rules. */
-const mayDecide = (
-  { state, requester_person: requester }: RequestRow,
-  { role, person }: Viewer,
-): Summary['mayDecide'] => {
-  if (role !== 'platform') return { ok: false, why: 'wrongRole' };
-  if (state !== 'requested') return { ok: false, why: 'wrongState' };
-  return requester === person ? { ok: false, why: 'selfApproval' } : { ok: true, why: null };
+const mayDecide = (row: RequestRow, viewer: Viewer): Summary['mayDecide'] => {
+  const why = refuseDecider(row, viewer);
+  return { ok: why === null, why };
 };
 
 const iso = (at: Date | null): string | null => at?.toISOString() ?? null;

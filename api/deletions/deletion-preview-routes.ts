@@ -33,7 +33,10 @@ const reportedSchema = previewSchema
     notFound: z
       .int()
       .optional()
-      .describe('For ids and lists: number of entries that match no user'),
+      .describe(
+        'For ids and lists: number of entries that match no user. For a retry with `ofJob`: number of its ' +
+          'users that do not exist or no longer match',
+      ),
     notFoundSample: z.array(z.object(entryShape)).optional().describe(upTo),
     ambiguous: z
       .int()
@@ -68,7 +71,9 @@ const ofJobSchema = z
       .uuid()
       .describe(
         'Id of an export or deletion: its selection as it was then, with the filter of its segment, or the users that ' +
-          'it named. Users that were added since then are selected too if they match',
+          'it named. With a filter, users that were added since then are selected too if they match. A retry ' +
+          'that has only the remaining users of a job selects those of them that still match; their ' +
+          'deletion has a selection of the type `list`, with the id of the retry as `listId`',
       ),
   })
   .meta({ id: 'PreviewOfJob' });

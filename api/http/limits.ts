@@ -27,6 +27,13 @@ export const MAX_LOGS_AT_ONCE = 6;
 export const MAX_LOGS_OF_WORKSPACE = 2;
 
 /**
+ * Concurrent summaries of records, and those of one workspace. Each reads all outcomes of a job,
+ * and a page may ask for one at each step of the job.
+ */
+export const MAX_SUMMARIES_AT_ONCE = 6;
+export const MAX_SUMMARIES_OF_WORKSPACE = 2;
+
+/**
  * Timeouts of the database health check, and of the Prometheus metrics, which read whole tables.
  */
 export const HEALTH_TIMEOUTS = { statement_timeout: '2s', lock_timeout: '1s' } as const;
@@ -43,7 +50,7 @@ export const DATABASE_LIMITS = {
 
 /**
  * Longest time for an exact count of users, including the wait for its turn, in milliseconds. After
- * this time the list answers without a count.
+ * this time the list or the overview answers without a count.
  */
 export const COUNT_DEADLINE_MS = 5_000;
 

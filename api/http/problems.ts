@@ -107,7 +107,7 @@ const catalogue = {
   },
   'delete-all-required': {
     status: 409,
-    title: 'The selection covers nearly all users of the workspace',
+    title: 'Nearly all users of the workspace would be deleted',
     advice:
       'Choose a smaller selection. To delete nearly all users, send `POST /v1/delete-all-requests`.',
   },

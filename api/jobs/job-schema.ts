@@ -241,8 +241,9 @@ export const jobSchema = z
           .record(z.string(), z.number())
           .optional()
           .describe(
-            'Numbers of the message. `selectionChanged`: confirmed, found. `deleteAllRequired`: selected, taken by recent ' +
-              'deletions, all, percent',
+            'Numbers of the message. `selectionChanged`: confirmed, found. `deleteAllRequired`: all, the users at one ' +
+              'time, now or in the last days; of these, taken, deleted by running and recent deletions, and ' +
+              'selected, to be deleted by this job or those that are running; percent, the share of both',
           ),
       })
       .nullable(),

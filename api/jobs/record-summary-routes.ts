@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { summarizeImportFailures } from '../../db/imports/import-failures.ts';
-import { findJobRow } from '../../db/jobs/jobs.ts';
+import { findJobRow, type JobRow } from '../../db/jobs/jobs.ts';
 import { summarizeOutcomes } from '../../db/jobs/record-summary.ts';
 import { FAILURE_CODES } from '../../imports/log/failed-lines.ts';
 import { capitalized } from '../../rules/capitalized.ts';
 import { JOB_KINDS } from '../../workflows/contracts/jobs.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
+import { MAX_SUMMARIES_AT_ONCE, MAX_SUMMARIES_OF_WORKSPACE } from '../http/limits.ts';
 import { notFound } from '../http/problems.ts';
+import { createShares, type TakeShare } from '../shares.ts';
 import { requireRecords } from './job-log.ts';
 import { OUTCOMES, RECORDED_TYPES, type RecordedType, type RecordOutcome } from './job-outcomes.ts';
 
@@ -17,11 +19,16 @@ const paramsSchema = z.strictObject({ id: z.uuid() });
 
 /** How many users or lines have each outcome. Unlike records, for every role: no id is shown. */
 export const registerRecordSummaryRoutes = (app: App, deps: ApiDeps): void => {
-  for (const type of RECORDED_TYPES) registerOfUsers(app, deps, type);
+  const take = createShares({
+    all: MAX_SUMMARIES_AT_ONCE,
+    each: MAX_SUMMARIES_OF_WORKSPACE,
+    what: 'concurrent summaries of records',
+  });
+  for (const type of RECORDED_TYPES) registerOfUsers(app, deps, type, take);
   registerOfLines(app, deps);
 };
 
-const registerOfUsers = (app: App, deps: ApiDeps, type: RecordedType): void => {
+const registerOfUsers = (app: App, deps: ApiDeps, type: RecordedType, take: TakeShare): void => {
   const { path } = JOB_KINDS[type];
   app.get(
     `/v1/${path}/:id/records/summary`,
@@ -42,8 +49,13 @@ const registerOfUsers = (app: App, deps: ApiDeps, type: RecordedType): void => {
       },
     },
     async ({ access, params: { id } }) => {
-      await requireJob(deps, type, id, access.workspaceId);
-      return { data: await summarizeOutcomes(deps.database.db, id) };
+      const job = await requireJob(deps, type, id, access.workspaceId);
+      const release = take(job.workspace_id);
+      try {
+        return { data: await summarizeOutcomes(deps.database.db, id) };
+      } finally {
+        release();
+      }
     },
   );
 };
@@ -87,8 +99,9 @@ const requireJob = async (
   type: RecordedType | 'import',
   id: string,
   workspaceId: string | null,
-): Promise<void> => {
+): Promise<JobRow> => {
   const job = await findJobRow(db, id, workspaceId);
   if (job?.type !== type) throw notFound(type);
   requireRecords(job);
+  return job;
 };

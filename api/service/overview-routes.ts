@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { countAttention, EXPIRING_DAYS, listDays } from '../../db/overview.ts';
+import { countAddedUntil, countAttention, EXPIRING_DAYS, listDays } from '../../db/overview.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
+import { COUNT_DEADLINE_MS } from '../http/limits.ts';
+import type { CountInTurn } from '../users/timed-count.ts';
 
 const DEFAULT_DAYS = 30;
 const MAX_DAYS = 90;
@@ -24,7 +26,11 @@ const daySchema = z.object({
   added: z
     .int()
     .nullable()
-    .describe('Users that were created on this day and still exist; null without a workspace'),
+    .describe(
+      'Users that were created on this day and still exist. Null for all days without a ' +
+        `workspace, if counting took longer than ${COUNT_DEADLINE_MS / 1000} seconds, or if too ` +
+        'many other counts were in progress',
+    ),
   imported: z.int().describe('Lines of imports that created or changed a user'),
   deleted: z.int(),
   restored: z.int(),
@@ -33,7 +39,9 @@ const daySchema = z.object({
 const attentionSchema = z.object({
   unfinishedJobs: z.int(),
   retryableJobs: z.int().describe('Jobs of these days that can be retried'),
-  requestsToDecide: z.int().describe('Delete-all requests that wait for the platform team'),
+  requestsToDecide: z
+    .int()
+    .describe('Delete-all requests that the platform team can approve or deny now'),
   openWindows: z.int().describe('Delete-all requests that can be run now'),
   damagedBackups: z.int(),
   expiringBackups: z.int().describe(`Backups that expire within ${EXPIRING_DAYS} days`),
@@ -46,7 +54,11 @@ const overviewSchema = z
   })
   .meta({ id: 'Overview' });
 
-export const registerOverviewRoutes = (app: App, { database: { db } }: ApiDeps): void => {
+export const registerOverviewRoutes = (
+  app: App,
+  { database: { db } }: ApiDeps,
+  countInTurn: CountInTurn,
+): void => {
   app.get(
     '/v1/overview',
     {
@@ -58,12 +70,17 @@ export const registerOverviewRoutes = (app: App, { database: { db } }: ApiDeps):
         response: { 200: overviewSchema.describe('The counts') },
       },
     },
-    async ({ access: { workspaceId }, query: { days } }) => {
-      const [perDay, attention] = await Promise.all([
-        listDays(db, { workspaceId, days }),
-        countAttention(db, { workspaceId, days }),
-      ]);
-      return { days: perDay, attention };
+    async ({ access: { workspaceId }, query: { days } }, reply) => {
+      const perDay = await listDays(db, { workspaceId, days });
+      const attention = await countAttention(db, { workspaceId, days });
+      const added =
+        workspaceId === null
+          ? null
+          : await countInTurn(workspaceId, reply.raw, ({ pool, timeoutMs, signal }) =>
+              countAddedUntil(pool, { workspaceId, days, timeoutMs }, signal),
+            );
+      const addedOn = (day: string) => (added === null ? null : (added.get(day) ?? 0));
+      return { days: perDay.map((sums) => ({ ...sums, added: addedOn(sums.day) })), attention };
     },
   );
 };

@@ -1,6 +1,7 @@
 import { sql, type SqlBool } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { findJobRow, type JobRow, listTargetIds } from '../../db/jobs/jobs.ts';
+import { countTargets } from '../../db/jobs/settlement.ts';
 import { propertyTypesOf } from '../../db/users/properties.ts';
 import { isUnreadableSelection, readFrozenSelection } from '../../selection/frozen-selection.ts';
 import { problem, type ProblemError } from '../http/problems.ts';
@@ -12,7 +13,8 @@ const POINTER = '/ofJob';
 const SELECTING: readonly string[] = ['deletion', 'export'];
 
 /**
- * The selection of an earlier job, as it was frozen then: its filter, or the users that it named.
+ * The selection of an earlier job, as it was frozen then: its filter, or the users that it named. A
+ * retry names those that the job before it left; they must still match.
  *
  * @throws ProblemError if there is no such job, or its selection was erased, is all users, or
  *   cannot be read
@@ -23,7 +25,7 @@ export const resolveJobSelection = async (
   jobId: string,
 ): Promise<ResolvedSelection> => {
   const job = await getSelectingJob(db, workspaceId, jobId);
-  const frozen = readSelection(job);
+  const frozen = reading(job, () => readFrozenSelection(job.selection));
   switch (frozen.type) {
     case 'all':
       throw refuse(job, 'selects all users, which needs a delete-all request');
@@ -39,8 +41,12 @@ export const resolveJobSelection = async (
       return { listOfJob: { listId: frozen.listId, jobId } };
     case 'segment':
     case 'filter':
-    case 'query':
-      return resolveMatching(frozen, await propertyTypesOf(db, workspaceId));
+    case 'query': {
+      const types = await propertyTypesOf(db, workspaceId);
+      const matching = reading(job, () => resolveMatching(frozen, types));
+      if ((await countTargets(db, jobId, 1)) === 0) return matching;
+      return { listOfJob: { listId: jobId, jobId, where: matching.where } };
+    }
   }
 };
 
@@ -59,9 +65,10 @@ const getSelectingJob = async (db: Db, workspaceId: string, jobId: string): Prom
   );
 };
 
-const readSelection = (job: JobRow) => {
+/** The filter may be unreadable only now: the properties of the workspace may have changed. */
+const reading = <T>(job: JobRow, read: () => T): T => {
   try {
-    return readFrozenSelection(job.selection);
+    return read();
   } catch (error) {
     if (isUnreadableSelection(error)) throw refuse(job, 'has a selection that cannot be read');
     throw error;

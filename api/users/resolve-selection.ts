@@ -23,8 +23,11 @@ export type ResolvedSelection =
       excluded?: Excluded;
     }
   | { list: ListRef & { entries: number } }
-  /** The users of an earlier job of a list. */
-  | { listOfJob: { listId: string; jobId: string } };
+  /**
+   * The users that an earlier job named: by a list, or as a retry. Those of a retry must match
+   * `where`.
+   */
+  | { listOfJob: { listId: string; jobId: string; where?: RawBuilder<SqlBool> } };
 
 /** @throws ProblemError if the list does not exist or was deleted */
 export const resolveList = async (

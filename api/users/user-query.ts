@@ -26,7 +26,9 @@ export const userQuerySchema = z.strictObject({
     .optional()
     .describe('A filter as JSON; the URL and the headers must not exceed 64 KiB'),
   sort: z.enum(SORTS).default('userId'),
-  cursor: cursorSchema,
+  cursor: cursorSchema.describe(
+    'The `nextCursor` or `prevCursor` of a page, with the same conditions and order',
+  ),
   limit: limitSchema,
   count: z.literal('exact').optional().describe('Adds the total number of matches'),
 });

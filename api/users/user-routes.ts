@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { propertyTypesOf } from '../../db/users/properties.ts';
+import { countUsersUntil } from '../../db/users/user-count.ts';
 import { mergeUsers } from '../../db/users/user-merge.ts';
 import { findUser, listUsers } from '../../db/users/users.ts';
 import { userIdSchema } from '../../selection/selection.ts';
@@ -9,7 +10,7 @@ import { COUNT_DEADLINE_MS, USERS_BODY_LIMIT_BYTES } from '../http/limits.ts';
 import { pageOf } from '../http/paging.ts';
 import { invalidRequest, notFound, problem } from '../http/problems.ts';
 import { sendJson } from '../http/send-json.ts';
-import { createExactCount } from './exact-count.ts';
+import type { CountInTurn } from './timed-count.ts';
 import { readUser, userPatchSchema } from './user-input.ts';
 import { userSchema } from './user-json.ts';
 import {
@@ -29,16 +30,14 @@ const COUNT =
 const paramsSchema = z.strictObject({ userId: userIdSchema });
 
 /** Finding, adding and changing users. Deleting a user is a job, in delete-user-route.ts. */
-export const registerUserRoutes = (app: App, deps: ApiDeps): void => {
-  registerList(app, deps);
+export const registerUserRoutes = (app: App, deps: ApiDeps, countInTurn: CountInTurn): void => {
+  registerList(app, deps, countInTurn);
   registerMerge(app, deps);
   registerGet(app, deps);
   registerPatch(app, deps);
 };
 
-const registerList = (app: App, deps: ApiDeps): void => {
-  const { db } = deps.database;
-  const countExactly = createExactCount(deps);
+const registerList = (app: App, { database: { db } }: ApiDeps, countInTurn: CountInTurn): void => {
   app.get(
     '/v1/users',
     {
@@ -73,7 +72,10 @@ const registerList = (app: App, deps: ApiDeps): void => {
         `"prevCursor":${JSON.stringify(page.prevCursor)}`,
       ];
       if (query.count === 'exact') {
-        members.push(`"count":${await countExactly(workspaceId, where, reply.raw)}`);
+        const count = await countInTurn(workspaceId, reply.raw, ({ pool, timeoutMs, signal }) =>
+          countUsersUntil(pool, { workspaceId, where, timeoutMs }, signal),
+        );
+        members.push(`"count":${count}`);
       }
       return sendJson(reply, `{${members.join(',')}}`);
     },

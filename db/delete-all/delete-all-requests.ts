@@ -119,7 +119,10 @@ export const listStaleRequests = (db: Db, seconds: number, limit: number) =>
     .limit(limit)
     .execute();
 
-/** Requests with their workspace and requester, and whether their window has not closed yet. */
+/**
+ * Requests with their workspace and requester. `is_in_window`: the window has not closed yet.
+ * `is_too_late`: the time for an answer has passed.
+ */
 const requestRows = (db: Db) =>
   db
     .selectFrom('delete_all_requests as r')
@@ -133,4 +136,5 @@ const requestRows = (db: Db) =>
       'requester.shown_id as requester_shown_id',
       'requester.person as requester_person',
       sql<boolean>`coalesce(r.closes_at > now(), false)`.as('is_in_window'),
+      sql<boolean>`r.lapses_at <= now()`.as('is_too_late'),
     ]);

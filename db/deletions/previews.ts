@@ -45,10 +45,13 @@ export interface NewListPreview extends Omit<NewPreview, 'selection' | 'where' |
   list: ListRef;
 }
 
-/** The same for the users of an earlier job of a list; the list may have been deleted. */
+/** The same for the users that an earlier job named. */
 export interface NewPreviewOfJob extends Omit<NewListPreview, 'list'> {
+  /** The list of the job, which may have been deleted; for a retry, the id of the job. */
   listId: string;
   jobId: string;
+  /** The condition that these users must still satisfy. */
+  where?: RawBuilder<SqlBool>;
 }
 
 /** What a preview reports in addition to its users, depending on its selection. */
@@ -109,14 +112,17 @@ export const createListPreview = (db: Db, { list, ...preview }: NewListPreview) 
   });
 
 /**
- * Like `createListPreview`, for the users of an earlier job that still exist. The report counts the
- * others.
+ * Like `createListPreview`, for the users of an earlier job that still exist and match. The report
+ * counts the others.
  *
  * @throws DatabaseError KS008 as for `createPreview`
  */
-export const createPreviewOfJob = (db: Db, { listId, jobId, ...preview }: NewPreviewOfJob) =>
+export const createPreviewOfJob = (
+  db: Db,
+  { listId, jobId, where = sql<SqlBool>`true`, ...preview }: NewPreviewOfJob,
+) =>
   underSnapshot(db, async (trx, snapshot) => {
-    const named = { listId, users: usersOfJob(jobId, preview.workspaceId) };
+    const named = { listId, users: usersOfJob(jobId, preview.workspaceId, where) };
     const seen = await lookUpNamed(trx, snapshot, preview, named);
     return { ...seen, report: { notFound: (await countTargets(trx, jobId, 1)) - seen.count } };
   });

@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely';
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { ListEntry } from '../../imports/user-list.ts';
 import { UPLOAD_HOURS } from '../../rules/retention.ts';
 import type { MatchBy } from '../../selection/selection.ts';
@@ -167,12 +167,18 @@ export const addressesOfList = (listId: string): RawBuilder<unknown> =>
 export const usersOfPreview = (previewId: string): RawBuilder<unknown> =>
   sql`SELECT user_id FROM preview_targets WHERE preview_id = ${previewId}::uuid`;
 
-/** The users that a job was begun for by name, and that still exist: a query of their ids. */
-export const usersOfJob = (jobId: string, workspaceId: string): RawBuilder<unknown> => sql`
+/**
+ * The users that a job was begun for by name, and that still exist and match: a query of their ids.
+ */
+export const usersOfJob = (
+  jobId: string,
+  workspaceId: string,
+  where: RawBuilder<SqlBool>,
+): RawBuilder<unknown> => sql`
   SELECT target.user_id FROM job_targets AS target
    WHERE target.job_id = ${jobId}::uuid AND target.pass = 1
      AND EXISTS (SELECT FROM users WHERE users.workspace_id = ${workspaceId}::text
-                                     AND users.user_id COLLATE "C" = target.user_id)`;
+                    AND users.user_id COLLATE "C" = target.user_id AND (${where}))`;
 
 /** Entries that name no user, or several users: a query. */
 export const unmatchedEntries = (list: ListRef): RawBuilder<unknown> => sql`

@@ -27,13 +27,16 @@ const REVERSED: Record<UserSort, UserSort> = {
 /** A user as JSON text, with its position. */
 export type ListedUser = UserPosition & { json: string };
 
+/** An end of a page. `inclusive`: the page may contain the user at the position itself. */
+export type PageEnd = UserPosition & { inclusive?: true | undefined };
+
 export interface UserQuery {
   workspaceId: string;
   where: RawBuilder<SqlBool>;
   sort: UserSort;
   /** At most one of the two. */
-  after?: UserPosition | undefined;
-  before?: UserPosition | undefined;
+  after?: PageEnd | undefined;
+  before?: PageEnd | undefined;
   limit: number;
 }
 
@@ -106,15 +109,20 @@ const readUsers = async (
   return rows;
 };
 
-const isAfter = ({ userId, createdAt }: UserPosition, sort: UserSort): RawBuilder<SqlBool> => {
+const isAfter = (
+  { userId, createdAt, inclusive }: PageEnd,
+  sort: UserSort,
+): RawBuilder<SqlBool> => {
+  const [more, less] = inclusive ? [sql`>=`, sql`<=`] : [sql`>`, sql`<`];
+  const createdAndId = sql`(${createdAt}::timestamptz, ${userId})`;
   switch (sort) {
     case 'userId':
-      return sql`users.user_id > ${userId}`;
+      return sql`users.user_id ${more} ${userId}`;
     case '-userId':
-      return sql`users.user_id < ${userId}`;
+      return sql`users.user_id ${less} ${userId}`;
     case 'createdAt':
-      return sql`(users.created_at, users.user_id) > (${createdAt}::timestamptz, ${userId})`;
+      return sql`(users.created_at, users.user_id) ${more} ${createdAndId}`;
     case '-createdAt':
-      return sql`(users.created_at, users.user_id) < (${createdAt}::timestamptz, ${userId})`;
+      return sql`(users.created_at, users.user_id) ${less} ${createdAndId}`;
   }
 };

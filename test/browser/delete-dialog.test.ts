@@ -145,7 +145,10 @@ test('a deletion of nearly everyone leads to Delete all, with the share', async 
   await moveToParis(stack(), place.workspaceId, 810);
   await page.getByRole('button', { name: 'Look again' }).click();
   const dialog = page.getByRole('dialog', { name: 'Delete users?' });
-  await dialog.getByText('This is 96 % of all users.').waitFor();
+  const words =
+    'This deletion and those that are running would delete 96 % of all users, ' +
+    'counted now or at an earlier time.';
+  await dialog.getByText(words).waitFor();
   await dialog.getByText(/needs Delete all/).waitFor();
   expect(await dialog.getByRole('button', { name: /^Delete/ }).count()).toBe(0);
 });

@@ -36,10 +36,14 @@ export const NobodyToDelete = ({ held }: { held: number }) => (
   </Notice>
 );
 
-/** The share counts the deletions of the last days as well. */
+/** The share is of the users at one time. Other deletions, running or recent, count as well. */
 const wordsOf = ({ data, detail }: Problem): string => {
   const { percent, taken } = data;
   if (typeof percent !== 'number') return detail;
-  const words = taken === 0 ? 'This is' : 'This and the deletions of the last days are';
-  return `${words} ${formatShare(percent / 100)} of all users.`;
+  const these =
+    taken === 0
+      ? 'This deletion and those that are running'
+      : 'This deletion, those that are running and earlier ones';
+  const share = `${formatShare(percent / 100)} of all users`;
+  return `${these} would delete ${share}, counted now or at an earlier time.`;
 };

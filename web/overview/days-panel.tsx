@@ -2,7 +2,7 @@ import { type ComponentProps, type FunctionComponent, lazy, Suspense } from 'rea
 import { formatShortDate } from '../format/dates.ts';
 import { formatCount } from '../format/numbers.ts';
 import type { DaysChart as Chart } from './days-chart.tsx';
-import { countsOf, type Day, DAY_COUNTS, isBusy, summaryOf } from './overview.ts';
+import { countsOf, type Day, DAY_COUNTS, isBusy, nothingOf, summaryOf } from './overview.ts';
 import styles from './overview.module.css';
 
 type ChartProps = ComponentProps<typeof Chart>;
@@ -20,7 +20,7 @@ const DaysChart = lazy(async (): Promise<{ default: FunctionComponent<ChartProps
 export const DaysPanel = ({ days }: { days: readonly Day[] }) => {
   const summary = summaryOf(days);
   if (summary === '') {
-    return <p className={styles.soft}>No user was added, imported, deleted or restored.</p>;
+    return <p className={styles.soft}>{nothingOf(days)}</p>;
   }
   return (
     <figure className={styles.days}>

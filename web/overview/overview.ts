@@ -18,7 +18,10 @@ export const DAY_COUNTS = {
 
 export type DayCount = keyof typeof DAY_COUNTS;
 
-/** The counts that are known: across workspaces, nobody counts the users that were added. */
+/**
+ * The counts that are known. The users that were added are not counted across workspaces, and their
+ * count may take too long.
+ */
 export const countsOf = (days: readonly Day[]): DayCount[] =>
   (Object.keys(DAY_COUNTS) as DayCount[]).filter((name) => days.some((day) => day[name] !== null));
 
@@ -36,6 +39,12 @@ export const summaryOf = (days: readonly Day[]): string =>
     .filter(([sum]) => sum > 0)
     .map(([sum, verb]) => `${formatCount(sum)} ${verb}`)
     .join(', ');
+
+/** The sentence for days without any summary. It states only what was counted. */
+export const nothingOf = (days: readonly Day[]): string => {
+  const verbs = countsOf(days).map((name) => DAY_COUNTS[name].toLowerCase());
+  return `No user was ${verbs.slice(0, -1).join(', ')} or ${verbs.at(-1)}.`;
+};
 
 /** A thing that needs a person, in words. */
 export interface Need {

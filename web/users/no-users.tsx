@@ -15,7 +15,7 @@ export const NoUsers = ({
   if (search.after !== undefined) {
     return (
       <div className={styles.empty}>
-        <p>There are no more users.</p>
+        <p>There are no users on this page.</p>
         <Button variant="default" onClick={() => change({})}>
           Go to the first page
         </Button>

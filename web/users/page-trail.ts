@@ -14,6 +14,8 @@ export interface Place {
   trail: readonly Step[];
   /** The cursor of the page before, as the API gives it; undefined until it is known. */
   prevCursor: string | null | undefined;
+  /** The page has no users; false until that is known. */
+  isEmpty: boolean;
 }
 
 /** The number of users before the page. Undefined if the way to it does not begin at the start. */
@@ -24,8 +26,9 @@ export const usersBefore = (place: Place): number | undefined => {
   return trail.reduce((sum, { size }) => sum + size, 0);
 };
 
-export const isFirst = ({ after, prevCursor }: Place): boolean =>
-  after === undefined || prevCursor === null;
+/** An empty page is the first only without a cursor: the users before it may be new. */
+export const isFirst = ({ after, prevCursor, isEmpty }: Place): boolean =>
+  after === undefined || (prevCursor === null && !isEmpty);
 
 /** The way to the next page. */
 export const trailAfter = (place: Place, size: number): Step[] =>

@@ -94,8 +94,9 @@ const ListProblem = ({ list, address: { query, change } }: ListParts) => {
 const usePlace = ({ address, list }: ListParts) => {
   const { search, trail, goTo } = address;
   const { nextCursor, prevCursor, isOld } = list;
-  const place = { after: search.after, trail, prevCursor };
   const shown = list.users?.length ?? 0;
+  const isEmpty = list.users?.length === 0;
+  const place = { after: search.after, trail, prevCursor, isEmpty };
   const before = usersBefore(place);
   const goBack = (): void => {
     const { after, trail: way } = placeBefore(place);

@@ -24,7 +24,9 @@ test('a selection of nearly all users is refused, and recently added users do no
   await query("DELETE FROM users WHERE workspace_id = 'two' AND user_id LIKE 'churned%'");
   const refused = await preview(having('more'), keys.two);
   expect(refused).toMatchObject({ status: 409, body: { type: '/problems/delete-all-required' } });
-  expect(refused.body.detail).toMatch(/^This selection contains 100 of the 100 users/);
+  expect(refused.body.detail).toMatch(
+    /^This deletion and those that are running would delete 100 of the 100 users/,
+  );
   const { rows } = await query("SELECT count(*) AS n FROM previews WHERE workspace_id = 'two'");
   const ids = Array.from({ length: 100 }, (_, n) => `more-${String(n).padStart(5, '0')}`);
   const direct = await call('POST', '/v1/deletions', {
@@ -87,7 +89,7 @@ test('recent deletions count towards the limit, and the problem states since whe
   expect(refused.status).toBe(409);
   // The start of the period moves on with the clock.
   const detail =
-    /^This selection and the deletions since \d{4}-\S+Z contain 460 of the 500 users that existed at that time\.$/;
+    /^This deletion, those that are running and earlier ones would delete 460 of the 500 users that existed at \d{4}-\S+Z\. 440 of them are deleted already\.$/;
   expect(refused.body.detail).toMatch(detail);
   const body = { selection: { type: 'ids', ids }, reason: 'r' };
   const direct = await api().call('POST', '/v1/deletions', { key: keys.two, body });

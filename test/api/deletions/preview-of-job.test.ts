@@ -128,6 +128,21 @@ test('a job of all users, an import, and a job whose selection was changed canno
   }
 });
 
+test('a job whose filter names a property that was removed cannot be previewed', async () => {
+  await post('/v1/properties', { name: 'former', type: 'string' });
+  const former = { field: 'properties.former', op: 'is', value: 'x' };
+  const filtered = await exportOf({ type: 'filter', filter: former });
+  const queried = await exportOf({ type: 'query', q: 'u', filter: former });
+  expect((await previewOf(filtered.id)).status).toBe(201);
+  await query(`DELETE FROM properties WHERE workspace_id = 'one' AND name = 'former'`);
+  for (const { id } of [filtered, queried]) {
+    expect(await previewOf(id)).toMatchObject({
+      status: 422,
+      body: { type: '/problems/unprocessable', errors: [{ pointer: '/ofJob' }] },
+    });
+  }
+});
+
 test('a job whose selection was erased is gone, and a job of another workspace is not found', async () => {
   const exported = await exportOf({ type: 'filter', filter: inIndia });
   expect((await previewOf(exported.id, api().keys.two)).status).toBe(404);

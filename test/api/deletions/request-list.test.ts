@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { createApiKey } from '../../../db/api-keys.ts';
+import { setDecisionTime } from '../../support/database/decision-clock.ts';
 import { useApi } from '../support.ts';
 
 const api = useApi();
@@ -77,4 +78,22 @@ test('a request states whether the reader may decide it, and why not', async () 
   // The database refuses what the answer says.
   const refused = await api().call('POST', `${PATH}/${ids.two}/approve`, { key: bob, body: {} });
   expect(refused).toMatchObject({ status: 403, body: { type: '/problems/self-approval' } });
+});
+
+test('a request whose time for an answer has passed cannot be decided, and needs no attention', async () => {
+  const { owner } = api().database;
+  const toDecide = async (): Promise<number> => {
+    const { body } = await api().call('GET', '/v1/overview', { key: api().keys.platform });
+    return body.attention.requestsToDecide;
+  };
+  const before = await toDecide();
+  // It was made 14 days and a minute ago, and its workflow has not recorded the lapse yet.
+  await setDecisionTime(owner, Date.now() - 14 * 86_400_000 - 60_000);
+  const asked = await api().call('POST', PATH, { body: { reason: 'over' } });
+  await setDecisionTime(owner, null);
+  const { body } = await api().call('GET', `${PATH}/${asked.body.id}`, {
+    key: api().keys.platform,
+  });
+  expect(body).toMatchObject({ state: 'requested', mayDecide: { ok: false, why: 'tooLate' } });
+  expect(await toDecide()).toBe(before);
 });

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
+import { MAX_SUMMARIES_OF_WORKSPACE } from '../../../api/http/limits.ts';
 import { useApi } from '../support.ts';
 
 const api = useApi();
@@ -116,6 +117,30 @@ test('the summary counts users by outcome and reason, for every role of the work
   expect((await call('GET', path, { key: keys.two })).status).toBe(404);
   const asRestore = `/v1/restores/${jobId}/records/summary`;
   expect((await call('GET', asRestore)).status).toBe(404);
+});
+
+test('few summaries of a workspace are read at a time', async () => {
+  const client = await api().database.owner.pool.connect();
+  const summary = () => api().call('GET', `/v1/deletions/${jobId}/records/summary`);
+  try {
+    await client.query('BEGIN; LOCK TABLE restore_chunks IN ACCESS EXCLUSIVE MODE');
+    const first = Array.from({ length: MAX_SUMMARIES_OF_WORKSPACE }, () => summary());
+    const running = async () => {
+      const { rows } = await query(
+        `SELECT count(*)::int AS n FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return rows[0].n;
+    };
+    await expect.poll(running, { timeout: 4_000 }).toBe(MAX_SUMMARIES_OF_WORKSPACE);
+    expect(await summary()).toMatchObject({ status: 503, body: { type: '/problems/busy' } });
+    await client.query('ROLLBACK');
+    expect((await Promise.all(first)).map(({ status }) => status)).toEqual(first.map(() => 200));
+  } finally {
+    await client.query('ROLLBACK');
+    client.release();
+  }
+  expect((await summary()).status).toBe(200);
 });
 
 test('the summary of a restore counts restored users, and users that were there', async () => {

@@ -103,6 +103,33 @@ test('a retry contains only the changed user that still matches', async () => {
   expect(await targetsOf(retry.body.id)).toEqual([names[1]]);
 });
 
+test('a preview of a retry has the users of the retry that still match', async () => {
+  const { jobId, exportId, names } = await backUp();
+  await asOwner("UPDATE users SET city = 'Pune' WHERE user_id = ANY ($1)", [names.slice(0, 2)]);
+  await steps.remove(jobId, exportId);
+  await steps.settle(jobId, 1, true);
+  await steps.finish({ jobId, end: completed });
+  const { id } = (await api().call('POST', `/v1/jobs/${jobId}/retry`)).body;
+  expect(await targetsOf(id)).toEqual(names.slice(0, 2));
+  const country = names[0]!.slice(0, -2);
+  await asOwner(`INSERT INTO users (workspace_id, user_id, country) VALUES ('one', $1, $2)`, [
+    `${country}-new`,
+    country,
+  ]);
+  const previewOf = (ofJob: string) =>
+    api().call('POST', '/v1/deletion-previews', { body: { ofJob } });
+  expect((await previewOf(jobId)).body).toMatchObject({ count: 3 });
+  expect((await previewOf(id)).body).toMatchObject({ count: 2, notFound: 0 });
+  await move(names[0], 'elsewhere');
+  const { body: preview } = await previewOf(id);
+  expect(preview).toMatchObject({ count: 1, notFound: 1, sample: [{ userId: names[1] }] });
+  const deletion = await api().call('POST', '/v1/deletions', {
+    body: { previewId: preview.id, confirm: { count: 1 }, reason: 'again' },
+  });
+  expect(deletion.body.selection).toEqual({ type: 'list', listId: id, count: 1 });
+  expect(await targetsOf(deletion.body.id)).toEqual([names[1]]);
+});
+
 test('a retry whose users no longer match cannot be retried again', async () => {
   const { jobId, exportId, names } = await backUp();
   await asOwner("UPDATE users SET city = 'Pune' WHERE user_id = $1", [names[0]]);

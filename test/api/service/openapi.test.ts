@@ -10,7 +10,7 @@ interface Operation {
   operationId?: string;
   summary?: string;
   tags?: string[];
-  parameters?: { name: string }[];
+  parameters?: { name: string; description?: string }[];
   security?: unknown[];
   responses: Record<string, { $ref?: string }>;
 }
@@ -54,6 +54,12 @@ test('the document is OpenAPI 3.1 and describes every route except those of docu
     (route) => !pages.has(route) && !/^GET \/(?:docs\b.*|openapi\.json|assets\/\*)$/.test(route),
   );
   expect(told.toSorted()).toEqual(known.toSorted());
+});
+
+test('the cursor of a list of users may be one of both cursors of a page', () => {
+  const parameters = document.paths['/v1/users']!['get']!.parameters ?? [];
+  const cursor = parameters.find(({ name }) => name === 'cursor');
+  for (const name of ['nextCursor', 'prevCursor']) expect(cursor?.description).toContain(name);
 });
 
 test('every operation has a unique id, a summary, a success answer and its problems', () => {

@@ -111,14 +111,58 @@ test('a user that was deleted or added meanwhile is neither repeated nor missed 
   expect((await page('userId', 'moved-', 3, back.next)).ids[0]).toBe('moved-4');
 });
 
-test('a page whose users were all deleted is empty, and has no further page', async () => {
-  await addTwins('gone-');
-  const first = await page('userId', 'gone-', 5);
-  await api().database.owner.pool.query(
-    `DELETE FROM users WHERE user_id > 'gone-4' AND user_id LIKE 'gone-%'`,
-  );
-  const second = await page('userId', 'gone-', 5, first.next);
-  expect(second).toEqual({ ids: [], next: null, prev: null });
+const deleteUsers = (ids: readonly string[]) =>
+  api().database.owner.pool.query('DELETE FROM users WHERE user_id = ANY ($1)', [ids]);
+
+test('an empty page leads back to all users before it, in every order', async () => {
+  for (const [n, sort] of SORTS.entries()) {
+    const prefix = `emptied${n}-`;
+    await addTwins(prefix);
+    const first = await page(sort, prefix, 5);
+    const second = await page(sort, prefix, 5, first.next);
+    await deleteUsers(second.ids);
+    const empty = await page(sort, prefix, 5, first.next);
+    expect({ sort, empty }).toEqual({
+      sort,
+      empty: { ids: [], next: null, prev: expect.any(String) },
+    });
+    const back = await page(sort, prefix, 5, empty.prev);
+    expect({ sort, back }).toMatchObject({ sort, back: { ids: first.ids, prev: null } });
+  }
+});
+
+test('an empty page before others leads on to all users after it, in every order', async () => {
+  for (const [n, sort] of SORTS.entries()) {
+    const prefix = `headless${n}-`;
+    await addTwins(prefix);
+    const first = await page(sort, prefix, 5);
+    const second = await page(sort, prefix, 5, first.next);
+    await deleteUsers(first.ids);
+    const empty = await page(sort, prefix, 5, second.prev);
+    expect({ sort, empty }).toEqual({
+      sort,
+      empty: { ids: [], next: expect.any(String), prev: null },
+    });
+    const on = await page(sort, prefix, 5, empty.next);
+    expect({ sort, on }).toMatchObject({ sort, on: { ids: second.ids, next: null } });
+  }
+});
+
+test('the pages beside an emptied list list each new user once', async () => {
+  await addTwins('refilled-');
+  const first = await page('userId', 'refilled-', 5);
+  const all = Array.from({ length: 10 }, (_, n) => `refilled-${n}`);
+  await deleteUsers(all);
+  const empty = await page('userId', 'refilled-', 5, first.next);
+  expect(empty).toMatchObject({ ids: [], next: null });
+  const before = await page('userId', 'refilled-', 5, empty.prev);
+  expect(before).toEqual({ ids: [], next: expect.any(String), prev: null });
+  await api().call('POST', '/v1/users', { body: all.map((userId) => ({ userId })) });
+  const [left, right] = [
+    await page('userId', 'refilled-', 5, empty.prev),
+    await page('userId', 'refilled-', 5, before.next),
+  ];
+  expect([...left.ids, ...right.ids]).toEqual(all);
 });
 
 test('a cursor of another order, or with other parts, is refused', async () => {
@@ -128,6 +172,7 @@ test('a cursor of another order, or with other parts, is refused', async () => {
   for (const cursor of [
     encode({ ...position, sort: '-userId' }),
     encode({ ...position, before: false }),
+    encode({ ...position, inclusive: false }),
     encode({ ...position, also: 1 }),
   ]) {
     const answer = await api().call('GET', `/v1/users?sort=userId&cursor=${cursor}`);

@@ -76,6 +76,25 @@ test('a link to a page leads to it, and from there to the first page', async (co
   await userList(page).range('1–25');
 });
 
+test('a later page whose users were all deleted leads to the page before it', async (context) => {
+  const workspaceId = 'users-emptied';
+  await addUsers(await stack().workspace(workspaceId), 26);
+  const page = await open(context, '/users?limit=25', { key: await stack().adminKey(workspaceId) });
+  await userList(page).next();
+  await page.getByText(userIdOf(26)).waitFor();
+  const link = new URL(page.url());
+  await stack().sql('DELETE FROM users WHERE workspace_id = $1 AND user_id = $2', [
+    workspaceId,
+    userIdOf(26),
+  ]);
+  for (const leave of [() => page.reload(), () => page.goto(`${link.pathname}${link.search}`)]) {
+    await leave();
+    await page.getByText('There are no users on this page.').waitFor();
+    await userList(page).previous();
+    await userList(page).range('1–25');
+  }
+});
+
 test('the order is in the table and in the address', async (context) => {
   const page = await open(context, '/users?limit=25', { key });
   const id = page.getByRole('columnheader', { name: 'Id' });

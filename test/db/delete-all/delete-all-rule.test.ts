@@ -11,7 +11,7 @@ import {
   type DecisionKind,
   type RequestState,
 } from '../../../workflows/contracts/delete-all.ts';
-import { isOver, isUsable, isWindowOpen } from '../../../rules/delete-all.ts';
+import { isOver, isUsable, isWindowOpen, refuseDecider } from '../../../rules/delete-all.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { setDecisionTime } from '../../support/database/decision-clock.ts';
 import {
@@ -189,6 +189,13 @@ const judge = async ({ state, now, closesAt }: World, tried: Event): Promise<Ver
 
 const rowOf = ({ state, now, closesAt }: World) => ({ state, is_in_window: now < (closesAt ?? 0) });
 
+/** The early answer to a reader. Bob has another role, and Ada of the platform team asked. */
+const mayDecide = ({ state, now }: World, by: DeciderName): boolean => {
+  const isPlatform = by === 'pia' || by === 'paul' || by === 'adaOfPlatform';
+  const asked = { state, is_too_late: now >= LAPSES_AT, requester_person: 'adaOfPlatform' };
+  return refuseDecider(asked, { role: isPlatform ? 'platform' : 'admin', person: by }) === null;
+};
+
 /** Whether an event may move a request on, specified from the outcome's side. */
 const isAllowed = (world: World, tried: Event): boolean => {
   const { state, now, closesAt } = world;
@@ -200,7 +207,7 @@ const isAllowed = (world: World, tried: Event): boolean => {
   const isRequester = by === 'adaOfPlatform';
   const isAdmin = by === 'bob';
   const allowed: Record<Kind, boolean> = {
-    approve: isWaiting && isPlatform && !isRequester,
+    approve: mayDecide(world, by),
     deny: isWaiting && isPlatform && !isRequester && tried.hasReason,
     revoke: isIn && isPlatform,
     withdraw: (isWaiting || isIn) && isAdmin,

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { countsOf, type Day, isBusy, needsOf, summaryOf } from '../../../web/overview/overview.ts';
+import {
+  countsOf,
+  type Day,
+  isBusy,
+  needsOf,
+  nothingOf,
+  summaryOf,
+} from '../../../web/overview/overview.ts';
 
 const NOTHING = {
   unfinishedJobs: 2,
@@ -48,4 +55,9 @@ test('the summary leaves out what did not happen, and what nobody counts', () =>
   const ofAll = [dayOf({ added: null, imported: 9 })];
   expect(countsOf(ofAll)).toEqual(['imported', 'deleted', 'restored']);
   expect(summaryOf(ofAll)).toBe('9 imported');
+});
+
+test('days without work are described by the counts that are known', () => {
+  expect(nothingOf([dayOf({})])).toBe('No user was added, imported, deleted or restored.');
+  expect(nothingOf([dayOf({ added: null })])).toBe('No user was imported, deleted or restored.');
 });

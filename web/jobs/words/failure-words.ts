@@ -16,7 +16,7 @@ export const FAILURE_WORDS = {
     next: 'No user was deleted. Look again, then confirm the new number.',
   },
   deleteAllRequired: {
-    title: 'This is nearly everyone',
+    title: 'Nearly everyone would be deleted',
     next: 'Select fewer users, or ask for *Delete all*.',
   },
   held: {

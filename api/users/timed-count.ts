@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerResponse } from 'node:http';
-import type { RawBuilder, SqlBool } from 'kysely';
-import { CONNECTION_CHECK_MS, countUsersUntil } from '../../db/users/user-count.ts';
+import type { Pool } from 'pg';
+import { CONNECTION_CHECK_MS } from '../../db/connections/read-until.ts';
 import { isDatabaseAway } from '../../db/connections/sql-states.ts';
 import type { ApiDeps } from '../deps.ts';
 import {
@@ -16,39 +16,45 @@ import { createCountTurns } from './count-turns.ts';
 /** An aborted count may still run for this long in PostgreSQL, in milliseconds. */
 const END_OF_ABORTED_MS = 2 * CONNECTION_CHECK_MS;
 
+/** A turn of a count: its connections, and its limits. */
+export interface CountTurn {
+  pool: Pool;
+  /** How long PostgreSQL itself may count, in milliseconds. */
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
 /**
  * Counts users for a response. Null if the count takes longer than the deadline, including the wait
- * for its turn, if the reader closes its
- * connection, or if the database cannot be reached.
+ * for its turn, if the reader closes its connection, or if the database cannot be reached.
  */
-export type CountExactly = (
+export type CountInTurn = <T>(
   workspaceId: string,
-  where: RawBuilder<SqlBool>,
   response: ServerResponse,
-) => Promise<number | null>;
+  count: (turn: CountTurn) => Promise<T | undefined>,
+) => Promise<T | null>;
 
 /** Counts of all requests share a few turns, so that they never use up the connections. */
-export const createExactCount = ({ database, counts = database }: ApiDeps): CountExactly => {
+export const createCountInTurn = ({ database, counts = database }: ApiDeps): CountInTurn => {
   const takeTurn = createCountTurns({
     all: MAX_COUNTS_AT_ONCE,
     each: MAX_COUNTS_OF_WORKSPACE,
     maxWaiting: MAX_WAITING_COUNTS,
     maxWaitingOfEach: MAX_WAITING_COUNTS_OF_WORKSPACE,
   });
-  return async (workspaceId, where, response) => {
+  return async (workspaceId, response, count) => {
     const { signal, dispose } = deadlineOf(response);
     try {
       const endTurn = await takeTurn(workspaceId, signal);
       if (endTurn === undefined) return null;
       try {
-        const count = { workspaceId, where, timeoutMs: COUNT_DEADLINE_MS };
-        return (await countUsersUntil(counts.pool, count, signal)) ?? null;
+        return (await count({ pool: counts.pool, timeoutMs: COUNT_DEADLINE_MS, signal })) ?? null;
       } finally {
         if (signal.aborted) void sleep(END_OF_ABORTED_MS).then(endTurn);
         else endTurn();
       }
     } catch (error) {
-      // The list of users was read already, and is better without its count than not shown.
+      // The other parts of the answer are better without the count than not shown.
       if (!isDatabaseAway(error)) throw error;
       return null;
     } finally {
