@@ -56,7 +56,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerUserRoutes(app, deps, countInTurn);
   registerDeleteUserRoute(app, deps);
   registerPropertyRoutes(app, deps);
-  registerSegmentRoutes(app, deps);
+  registerSegmentRoutes(app, deps, countInTurn);
   registerUserListRoutes(app, deps, { sendCsv, withUpload });
   registerImportRoutes(app, deps, withUpload);
   registerImportMappingRoutes(app, deps);

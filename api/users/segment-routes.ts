@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { propertyTypesOf } from '../../db/users/properties.ts';
 import {
@@ -8,13 +9,14 @@ import {
   type SegmentRow,
   updateSegment,
 } from '../../db/users/segments.ts';
-import { countUsersWhere } from '../../db/users/users.ts';
+import { countUsersUntil } from '../../db/users/user-count.ts';
 import { compileFilter } from '../../selection/compile.ts';
 import { checkFilter, type Filter, freezeFilter } from '../../selection/filter.ts';
 import { filterSchema } from '../../selection/filter-schema.ts';
 import { nameSchema } from '../../selection/names.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
+import { COUNT_DEADLINE_MS } from '../http/limits.ts';
 import {
   cursorSchema,
   decodeIdCursor,
@@ -24,6 +26,7 @@ import {
   toPage,
 } from '../http/paging.ts';
 import { invalidRequest, notFound, problem } from '../http/problems.ts';
+import type { CountInTurn } from './timed-count.ts';
 
 const segmentShape = { name: nameSchema, filter: filterSchema };
 
@@ -58,7 +61,12 @@ const segmentSchema = z
   .meta({ id: 'Segment' });
 
 const countedSchema = segmentSchema.extend({
-  count: z.int().describe('Number of users that match now'),
+  count: z
+    .int()
+    .nullable()
+    .describe(
+      `Number of users that match now; null if counting took longer than ${COUNT_DEADLINE_MS / 1000} seconds`,
+    ),
 });
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
@@ -66,12 +74,17 @@ const paramsSchema = z.strictObject({ id: z.uuid() });
 type Database = ApiDeps['database'];
 
 /** Saved filters. */
-export const registerSegmentRoutes = (app: App, deps: ApiDeps): void => {
-  registerCollection(app, deps);
-  registerOne(app, deps);
+export const registerSegmentRoutes = (
+  app: App,
+  { database }: ApiDeps,
+  countInTurn: CountInTurn,
+): void => {
+  const getSegment = createGetSegment(database, countInTurn);
+  registerCollection(app, database, getSegment);
+  registerOne(app, database, getSegment);
 };
 
-const registerCollection = (app: App, { database }: ApiDeps): void => {
+const registerCollection = (app: App, database: Database, getSegment: GetSegment): void => {
   app.get(
     '/v1/segments',
     {
@@ -109,7 +122,7 @@ const registerCollection = (app: App, { database }: ApiDeps): void => {
       const id = await createSegment(database.db, { workspaceId, name, filter });
       if (id === undefined) throw nameTaken();
       reply.code(201).header('location', `/v1/segments/${id}`);
-      return getSegment(database, workspaceId, id);
+      return getSegment(workspaceId, id, reply.raw);
     },
   );
 };
@@ -134,15 +147,22 @@ const nameTaken = () =>
   });
 
 /** A segment with its current number of users. @throws ProblemError if it does not exist */
-const getSegment = async ({ db }: Database, workspaceId: string, id: string) => {
-  const row = await findSegment(db, workspaceId, id);
-  if (row === undefined) throw notFound('segment');
-  const types = await propertyTypesOf(db, workspaceId);
-  const where = compileFilter(freezeFilter(row.filter as Filter, types, new Date()), types);
-  return { ...toJson(row), count: await countUsersWhere(db, workspaceId, where) };
-};
+const createGetSegment =
+  ({ db }: Database, countInTurn: CountInTurn) =>
+  async (workspaceId: string, id: string, response: ServerResponse) => {
+    const row = await findSegment(db, workspaceId, id);
+    if (row === undefined) throw notFound('segment');
+    const types = await propertyTypesOf(db, workspaceId);
+    const where = compileFilter(freezeFilter(row.filter as Filter, types, new Date()), types);
+    const count = await countInTurn(workspaceId, response, ({ pool, timeoutMs, signal }) =>
+      countUsersUntil(pool, { workspaceId, where, timeoutMs }, signal),
+    );
+    return { ...toJson(row), count };
+  };
 
-const registerOne = (app: App, { database }: ApiDeps): void => {
+type GetSegment = ReturnType<typeof createGetSegment>;
+
+const registerOne = (app: App, database: Database, getSegment: GetSegment): void => {
   app.get(
     '/v1/segments/:id',
     {
@@ -157,7 +177,7 @@ const registerOne = (app: App, { database }: ApiDeps): void => {
         },
       },
     },
-    async ({ workspaceId, params }) => getSegment(database, workspaceId, params.id),
+    async ({ workspaceId, params }, reply) => getSegment(workspaceId, params.id, reply.raw),
   );
   app.patch(
     '/v1/segments/:id',
@@ -174,13 +194,13 @@ const registerOne = (app: App, { database }: ApiDeps): void => {
         },
       },
     },
-    async ({ workspaceId, params, body }) => {
+    async ({ workspaceId, params, body }, reply) => {
       if (body.filter !== undefined) await requireFitting(database, workspaceId, body.filter);
       const change = { workspaceId, segmentId: params.id, ...body };
       const { status } = await updateSegment(database.db, change);
       if (status === 'notFound') throw notFound('segment');
       if (status === 'nameTaken') throw nameTaken();
-      return getSegment(database, workspaceId, params.id);
+      return getSegment(workspaceId, params.id, reply.raw);
     },
   );
   app.delete(

@@ -66,18 +66,6 @@ export const listUsers = async (db: Db, query: UserQuery): Promise<ListedUser[]>
   return reversed.toReversed();
 };
 
-export const countUsersWhere = async (
-  db: Db,
-  workspaceId: string,
-  where: RawBuilder<SqlBool>,
-): Promise<number> => {
-  const { rows } = await sql<{ count: number }>`
-    SELECT count(*) FROM users WHERE users.workspace_id = ${workspaceId} AND (${where})`.execute(
-    db,
-  );
-  return rows[0]?.count ?? 0;
-};
-
 /**
  * Whether a user is under legal hold; undefined if the user does not exist. Counts on the primary
  * key.

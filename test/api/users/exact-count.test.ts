@@ -74,6 +74,18 @@ test('a count that takes too long is null at the deadline, and its page is answe
   await expect.poll(runningCounts, { timeout: 2_000 }).toBe(0);
 });
 
+test('a segment whose count takes too long is saved and read, with no count', async () => {
+  const body = { name: 'Slow', filter: JSON.parse(filter) as unknown };
+  const saved = await api().call('POST', '/v1/segments', { body });
+  expect(saved).toMatchObject({ status: 201, body: { name: 'Slow', count: null } });
+  await expect.poll(runningCounts, { timeout: 2_000 }).toBe(0);
+  const other = {
+    key: api().keys.two,
+    body: { name: 'All', filter: { field: 'userId', op: 'isKnown' } },
+  };
+  expect((await api().call('POST', '/v1/segments', other)).body.count).toBe(20);
+});
+
 test('a count ends in PostgreSQL soon after its reader has left', async () => {
   const request = ask(SLOW, api().keys.one);
   await expect.poll(runningCounts, { timeout: 4_000, interval: 20 }).toBe(1);
