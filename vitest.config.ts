@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const ALL = 'test/**/*.test.ts';
@@ -7,11 +8,13 @@ const UNIT = 'test/unit/**/!(*.slow|*.isolated).test.ts';
 const ISOLATED = 'test/**/*.isolated.test.ts';
 const globalSetup = ['test/support/global-setup.ts'];
 
+/** One more than the cores, because tests wait for their own servers. Each needs some memory. */
+const WORKERS = Math.min(8, Math.max(3, availableParallelism() + 1));
+
 export default defineConfig({
   test: {
     pool: 'forks',
-    // For two cores: one more than the cores, because tests wait for their own servers.
-    maxWorkers: 3,
+    maxWorkers: WORKERS,
     // Files share the modules of their process: each loaded some 300 files anew before.
     isolate: false,
     // They run in the order of their names, so the longest files come first.

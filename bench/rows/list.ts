@@ -2,6 +2,7 @@ import { WORKSPACE, type Bench } from '../bench-stack.ts';
 import { formatMs, percentile } from '../figures.ts';
 import { populationOf } from '../people.ts';
 import type { Line, RowReport } from '../report.ts';
+import { measureConsolePages } from './console-pages.ts';
 
 const REQUESTS = 200;
 const WARM_UP = 20;
@@ -45,9 +46,15 @@ export const measureLists = async (bench: Bench): Promise<RowReport> => {
     bench,
     searches.map((text) => `/v1/users?q=${encodeURIComponent(text)}`),
   );
+  const ofConsole = await measureConsolePages(bench);
   return {
-    lines: [lineOf('first page of users', pages), lineOf('search by prefix', found)],
+    lines: [
+      lineOf('first page of users', pages),
+      lineOf('search by prefix', found),
+      ...ofConsole.lines,
+    ],
     raw: {
+      console: ofConsole.raw,
       pageMs: pages,
       searchMs: found.map((elapsed, index) => [TYPED[index % TYPED.length]?.toString(), elapsed]),
     },
