@@ -12,7 +12,13 @@ import { formatRelative, formatTime } from '../../../web/format/timestamps.ts';
 
 test('counts and shares are written as in English, with a thin choice of forms', () => {
   expect(formatCount(1_234_567)).toBe('1,234,567');
-  expect([0, 0.42, 0.012, 1].map(formatShare)).toEqual(['0 %', '42 %', '1.2 %', '100 %']);
+  expect([0, 0.000_1, 0.42, 0.012, 1].map(formatShare)).toEqual([
+    '0 %',
+    '< 0.1 %',
+    '42 %',
+    '1.2 %',
+    '100 %',
+  ]);
   expect([countOf(1, 'user'), countOf(12_431, 'user')]).toEqual(['1 user', '12,431 users']);
   expect(countOf(2, 'running', 'running')).toBe('2 running');
 });
