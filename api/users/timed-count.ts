@@ -11,6 +11,7 @@ import {
   MAX_WAITING_COUNTS,
   MAX_WAITING_COUNTS_OF_WORKSPACE,
 } from '../http/limits.ts';
+import { whileRead } from '../http/reader.ts';
 import { createCountTurns } from './count-turns.ts';
 
 /** An aborted count may still run for this long in PostgreSQL, in milliseconds. */
@@ -42,39 +43,23 @@ export const createCountInTurn = ({ database, counts = database }: ApiDeps): Cou
     maxWaiting: MAX_WAITING_COUNTS,
     maxWaitingOfEach: MAX_WAITING_COUNTS_OF_WORKSPACE,
   });
-  return async (workspaceId, response, count) => {
-    const { signal, dispose } = deadlineOf(response);
-    try {
-      const endTurn = await takeTurn(workspaceId, signal);
-      if (endTurn === undefined) return null;
+  return (workspaceId, response, count) =>
+    whileRead(response, async (left) => {
+      const deadline = AbortSignal.timeout(COUNT_DEADLINE_MS);
+      const signal = AbortSignal.any([left, deadline]);
       try {
-        return (await count({ pool: counts.pool, timeoutMs: COUNT_DEADLINE_MS, signal })) ?? null;
-      } finally {
-        if (signal.aborted) void sleep(END_OF_ABORTED_MS).then(endTurn);
-        else endTurn();
+        const endTurn = await takeTurn(workspaceId, signal);
+        if (endTurn === undefined) return null;
+        try {
+          return (await count({ pool: counts.pool, timeoutMs: COUNT_DEADLINE_MS, signal })) ?? null;
+        } finally {
+          if (signal.aborted) void sleep(END_OF_ABORTED_MS).then(endTurn);
+          else endTurn();
+        }
+      } catch (error) {
+        // The other parts of the answer are better without the count than not shown.
+        if (!isDatabaseAway(error)) throw error;
+        return null;
       }
-    } catch (error) {
-      // The other parts of the answer are better without the count than not shown.
-      if (!isDatabaseAway(error)) throw error;
-      return null;
-    } finally {
-      dispose();
-    }
-  };
-};
-
-/** Aborts at the deadline, or as soon as the connection of the response is closed. */
-const deadlineOf = (response: ServerResponse): { signal: AbortSignal; dispose: () => void } => {
-  const controller = new AbortController();
-  const abort = (): void => controller.abort();
-  const timer = setTimeout(abort, COUNT_DEADLINE_MS);
-  response.once('close', abort);
-  if (response.destroyed) abort();
-  return {
-    signal: controller.signal,
-    dispose: () => {
-      clearTimeout(timer);
-      response.off('close', abort);
-    },
-  };
+    });
 };

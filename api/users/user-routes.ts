@@ -9,6 +9,7 @@ import type { App } from '../http/app.ts';
 import { COUNT_DEADLINE_MS, USERS_BODY_LIMIT_BYTES } from '../http/limits.ts';
 import { pageOf } from '../http/paging.ts';
 import { invalidRequest, notFound, problem } from '../http/problems.ts';
+import { whileRead } from '../http/reader.ts';
 import { sendJson } from '../http/send-json.ts';
 import type { CountInTurn } from './timed-count.ts';
 import { readUser, userPatchSchema } from './user-input.ts';
@@ -37,7 +38,11 @@ export const registerUserRoutes = (app: App, deps: ApiDeps, countInTurn: CountIn
   registerPatch(app, deps);
 };
 
-const registerList = (app: App, { database: { db } }: ApiDeps, countInTurn: CountInTurn): void => {
+const registerList = (
+  app: App,
+  { database: { db, pool } }: ApiDeps,
+  countInTurn: CountInTurn,
+): void => {
   app.get(
     '/v1/users',
     {
@@ -64,8 +69,11 @@ const registerList = (app: App, { database: { db } }: ApiDeps, countInTurn: Coun
       const position = readUserCursor(sort, query.cursor);
       const where = await conditionOf(db, workspaceId, query);
       const wanted = { workspaceId, where, sort, ...position };
-      const found = await listUsers(db, { ...wanted, limit: limit + 1 });
-      const page = toUserPage(found, { ...wanted, limit });
+      const found = await whileRead(reply.raw, (signal) =>
+        listUsers(pool, { ...wanted, limit: limit + 1 }, signal),
+      );
+      // Without users, the reader has left, and nobody reads this page.
+      const page = toUserPage(found ?? [], { ...wanted, limit });
       const members = [
         `"data":[${page.rows.map(({ json }) => json).join(',')}]`,
         `"nextCursor":${JSON.stringify(page.nextCursor)}`,

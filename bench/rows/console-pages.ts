@@ -87,14 +87,17 @@ const readWhileTyping = async (bench: Bench): Promise<number[]> => {
   const over = new AbortController();
   const typing = type(bench, over.signal);
   const times: number[] = [];
-  for (let n = 0; n < FIRST_PAGES; n++) {
-    const start = performance.now();
-    await bench.api.succeed('GET', pathOf({ limit: String(LIMIT) }));
-    times.push(performance.now() - start);
-    await sleep(TYPING_MS / 2);
+  try {
+    for (let n = 0; n < FIRST_PAGES; n++) {
+      const start = performance.now();
+      await bench.api.succeed('GET', pathOf({ limit: String(LIMIT) }));
+      times.push(performance.now() - start);
+      await sleep(TYPING_MS / 2);
+    }
+  } finally {
+    over.abort();
+    await typing;
   }
-  over.abort();
-  await typing;
   return times;
 };
 

@@ -10,8 +10,11 @@ export const CONNECTION_CHECK_MS = 100;
 
 export interface TimedStatement<Row> {
   statement: RawBuilder<Row>;
-  /** How long PostgreSQL itself lets the statement run, in milliseconds. */
-  timeoutMs: number;
+  /**
+   * How long PostgreSQL itself lets the statement run, in milliseconds. Without a value, the limit
+   * of the connection stays, and is an error.
+   */
+  timeoutMs?: number;
 }
 
 /**
@@ -36,7 +39,7 @@ export const readUntil = async <Row extends object>(
     return rows;
   } catch (error) {
     release(true);
-    if (signal.aborted || isTooSlow(error)) return undefined;
+    if (signal.aborted || (timed.timeoutMs !== undefined && isTooSlow(error))) return undefined;
     throw error;
   } finally {
     signal.removeEventListener('abort', close);
@@ -47,8 +50,9 @@ const readBy = async <Row extends object>(
   client: PoolClient,
   { statement, timeoutMs }: TimedStatement<Row>,
 ): Promise<Row[]> => {
-  await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${timeoutMs};
-    SET LOCAL client_connection_check_interval = ${CONNECTION_CHECK_MS}`);
+  await client.query(`BEGIN READ ONLY;
+    SET LOCAL client_connection_check_interval = ${CONNECTION_CHECK_MS};
+    ${timeoutMs === undefined ? '' : `SET LOCAL statement_timeout = ${timeoutMs}`}`);
   const { text, values } = toBoundStatement(statement);
   const { rows } = await client.query<Row>(text, values);
   await client.query('COMMIT');

@@ -1,5 +1,7 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
+import type { Pool } from 'pg';
 import type { Db } from '../client.ts';
+import { readUntil } from '../connections/read-until.ts';
 import { timestampText, userJson } from './user-json.ts';
 
 export type UserSort = 'userId' | '-userId' | 'createdAt' | '-createdAt';
@@ -58,12 +60,19 @@ export const findUser = async (
 /**
  * Users after a position, or before it, in the order of `sort`. Before a position, those next to it
  * are returned. Reads the primary key or `users_created_at` in order, so each page costs the same.
+ *
+ * Undefined if `signal` is aborted first. PostgreSQL then ends the statement, which may read the
+ * whole table for a filter that matches few users.
  */
-export const listUsers = async (db: Db, query: UserQuery): Promise<ListedUser[]> => {
+export const listUsers = async (
+  pool: Pool,
+  query: UserQuery,
+  signal: AbortSignal,
+): Promise<ListedUser[] | undefined> => {
   const { sort, before } = query;
-  if (before === undefined) return readUsers(db, query);
-  const reversed = await readUsers(db, { ...query, sort: REVERSED[sort], after: before });
-  return reversed.toReversed();
+  if (before === undefined) return readUntil(pool, { statement: usersOf(query) }, signal);
+  const statement = usersOf({ ...query, sort: REVERSED[sort], after: before });
+  return (await readUntil(pool, { statement }, signal))?.toReversed();
 };
 
 /**
@@ -84,18 +93,13 @@ export const findHold = async (
   return row?.legal_hold;
 };
 
-const readUsers = async (
-  db: Db,
-  { workspaceId, where, sort, after, limit }: Omit<UserQuery, 'before'>,
-): Promise<ListedUser[]> => {
-  const { rows } = await sql<ListedUser>`
+const usersOf = ({ workspaceId, where, sort, after, limit }: Omit<UserQuery, 'before'>) =>
+  sql<ListedUser>`
     SELECT users.user_id AS "userId", ${timestampText(sql.ref('users.created_at'))} AS "createdAt", ${userJson} AS json
       FROM users
      WHERE users.workspace_id = ${workspaceId} AND (${where})
        AND ${after === undefined ? sql`true` : isAfter(after, sort)}
-     ORDER BY ${ORDERS[sort]} LIMIT ${limit}`.execute(db);
-  return rows;
-};
+     ORDER BY ${ORDERS[sort]} LIMIT ${limit}`;
 
 const isAfter = (
   { userId, createdAt, inclusive }: PageEnd,

@@ -19,6 +19,9 @@ const filter = JSON.stringify({
 });
 const SLOW = `/v1/users?limit=1&count=exact&filter=${encodeURIComponent(filter)}`;
 const FAST = '/v1/users?limit=1&count=exact';
+/** Nobody matches, so a page reads all users. */
+const NOBODY = JSON.stringify({ field: 'properties.text', op: 'contains', value: 'needle' });
+const SLOW_PAGE = `/v1/users?limit=1&filter=${encodeURIComponent(NOBODY)}`;
 
 let origin: string;
 
@@ -40,15 +43,19 @@ beforeAll(async () => {
   origin = `http://127.0.0.1:${(api().app.server.address() as AddressInfo).port}`;
 });
 
-/** Connections on which PostgreSQL counts now. */
-const runningCounts = async (): Promise<number> => {
+/** Connections on which PostgreSQL works on such a statement now. */
+const running = async (part: string): Promise<number> => {
   const { rows } = await api().database.owner.pool.query<{ n: number }>(
     `SELECT count(DISTINCT coalesce(leader_pid, pid))::int AS n FROM pg_stat_activity
-      WHERE datname = current_database() AND state = 'active' AND query LIKE '%SELECT count(*)%'
+      WHERE datname = current_database() AND state = 'active' AND position($1 IN query) > 0
         AND pid <> pg_backend_pid()`,
+    [part],
   );
   return rows[0]?.n ?? -1;
 };
+
+const runningCounts = () => running('SELECT count(*)');
+const runningPages = () => running('SELECT users.user_id');
 
 const ask = (path: string, key: string) => {
   const request = get(origin + path, { agent: false, headers: { authorization: `Bearer ${key}` } });
@@ -124,6 +131,23 @@ test('counts for readers that leave quickly, as at each key press, do not hold u
   const [response] = (await once(last, 'response')) as [IncomingMessage];
   expect(await bodyOf(response)).toMatchObject({ count: LARGE_USERS });
   expect((await api().call('GET', '/v1/users?limit=1')).status).toBe(200);
+});
+
+test('a page ends in PostgreSQL soon after its reader has left', async () => {
+  const request = ask(SLOW_PAGE, api().keys.one);
+  await expect.poll(runningPages, { timeout: 4_000, interval: 20 }).toBe(1);
+  request.destroy();
+  await expect.poll(runningPages, { timeout: 1_500, interval: 20 }).toBe(0);
+});
+
+test('pages for readers that leave quickly, as at each key press, use up no connections', async () => {
+  for (let round = 0; round < 30; round++) {
+    const request = ask(SLOW_PAGE, api().keys.one);
+    await sleep(30);
+    request.destroy();
+  }
+  expect((await api().call('GET', '/v1/users?limit=1')).body.data).toHaveLength(1);
+  await expect.poll(runningPages, { timeout: 1_500, interval: 20 }).toBe(0);
 });
 
 test('without count=exact, no user is counted', async () => {
