@@ -68,7 +68,8 @@ const registerList = (
       const { sort, limit } = query;
       const position = readUserCursor(sort, query.cursor);
       const where = await conditionOf(db, workspaceId, query);
-      const wanted = { workspaceId, where, sort, ...position };
+      const isSelective = query.segmentId !== undefined || query.filter !== undefined;
+      const wanted = { workspaceId, where, isSelective, sort, ...position };
       const found = await whileRead(reply.raw, (signal) =>
         listUsers(pool, { ...wanted, limit: limit + 1 }, signal),
       );

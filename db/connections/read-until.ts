@@ -15,6 +15,8 @@ export interface TimedStatement<Row> {
    * of the connection stays, and is an error.
    */
   timeoutMs?: number;
+  /** Further settings, for this statement only. */
+  settings?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -38,21 +40,34 @@ export const readUntil = async <Row extends object>(
     release(false);
     return rows;
   } catch (error) {
-    release(true);
-    if (signal.aborted || (timed.timeoutMs !== undefined && isTooSlow(error))) return undefined;
+    const isLate = timed.timeoutMs !== undefined && isTooSlow(error);
+    release(!(isLate && (await rollBack(client))));
+    if (signal.aborted || isLate) return undefined;
     throw error;
   } finally {
     signal.removeEventListener('abort', close);
   }
 };
 
+/** Whether the connection can be used again. */
+const rollBack = (client: PoolClient): Promise<boolean> =>
+  client.query('ROLLBACK').then(
+    () => true,
+    () => false,
+  );
+
 const readBy = async <Row extends object>(
   client: PoolClient,
-  { statement, timeoutMs }: TimedStatement<Row>,
+  { statement, timeoutMs, settings }: TimedStatement<Row>,
 ): Promise<Row[]> => {
-  await client.query(`BEGIN READ ONLY;
-    SET LOCAL client_connection_check_interval = ${CONNECTION_CHECK_MS};
-    ${timeoutMs === undefined ? '' : `SET LOCAL statement_timeout = ${timeoutMs}`}`);
+  const set = Object.entries({
+    client_connection_check_interval: String(CONNECTION_CHECK_MS),
+    ...(timeoutMs !== undefined && { statement_timeout: String(timeoutMs) }),
+    ...settings,
+  });
+  await client.query(
+    ['BEGIN READ ONLY', ...set.map(([name, value]) => `SET LOCAL ${name} = ${value}`)].join('; '),
+  );
   const { text, values } = toBoundStatement(statement);
   const { rows } = await client.query<Row>(text, values);
   await client.query('COMMIT');

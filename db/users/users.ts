@@ -35,6 +35,8 @@ export type PageEnd = UserPosition & { inclusive?: true | undefined };
 export interface UserQuery {
   workspaceId: string;
   where: RawBuilder<SqlBool>;
+  /** Whether `where` may match few of the users. */
+  isSelective: boolean;
   sort: UserSort;
   /** At most one of the two. */
   after?: PageEnd | undefined;
@@ -60,9 +62,10 @@ export const findUser = async (
 /**
  * Users after a position, or before it, in the order of `sort`. Before a position, those next to it
  * are returned. Reads the primary key or `users_created_at` in order, so each page costs the same.
+ * If that finds too few users in time, all users are read as the table has them, by several
+ * processes: at 1,000,000 users, that takes an eighth to a quarter of the time of the index.
  *
- * Undefined if `signal` is aborted first. PostgreSQL then ends the statement, which may read the
- * whole table for a filter that matches few users.
+ * Undefined if `signal` is aborted first. PostgreSQL then ends the statement.
  */
 export const listUsers = async (
   pool: Pool,
@@ -70,9 +73,37 @@ export const listUsers = async (
   signal: AbortSignal,
 ): Promise<ListedUser[] | undefined> => {
   const { sort, before } = query;
-  if (before === undefined) return readUntil(pool, { statement: usersOf(query) }, signal);
-  const statement = usersOf({ ...query, sort: REVERSED[sort], after: before });
-  return (await readUntil(pool, { statement }, signal))?.toReversed();
+  if (before === undefined) return readPage(pool, query, signal);
+  const reversed = { ...query, sort: REVERSED[sort], after: before };
+  return (await readPage(pool, reversed, signal))?.toReversed();
+};
+
+/** How long a page with a selective condition is first read in its order, in milliseconds. */
+const IN_ORDER_MS = 50;
+/** How long its users are then read as the table has them, in milliseconds. */
+const AS_STORED_MS = 1_000;
+
+/** PostgreSQL cannot know how few users match: several processes pay if they pass few rows on. */
+const FEW_MATCH = { parallel_tuple_cost: '0' };
+
+const readPage = async (
+  pool: Pool,
+  query: UserQuery,
+  signal: AbortSignal,
+): Promise<ListedUser[] | undefined> => {
+  const statement = usersOf(query, sql`users`);
+  if (!query.isSelective) return readUntil(pool, { statement }, signal);
+  const tries = [
+    { statement, timeoutMs: IN_ORDER_MS },
+    { statement: usersOf(query, matchesOf(query)), timeoutMs: AS_STORED_MS, settings: FEW_MATCH },
+    // Many match, but each takes long.
+    { statement },
+  ];
+  for (const timed of tries) {
+    const users = await readUntil(pool, timed, signal);
+    if (users !== undefined || signal.aborted) return users;
+  }
+  return undefined;
 };
 
 /**
@@ -93,10 +124,20 @@ export const findHold = async (
   return row?.legal_hold;
 };
 
-const usersOf = ({ workspaceId, where, sort, after, limit }: Omit<UserQuery, 'before'>) =>
+type PageQuery = Omit<UserQuery, 'before'>;
+
+/** Without the offset, PostgreSQL would read these users in the order of the page. */
+const matchesOf = ({ workspaceId, where }: PageQuery) =>
+  sql`(SELECT * FROM users WHERE users.workspace_id = ${workspaceId} AND (${where}) OFFSET 0) AS users`;
+
+/** @param source the table `users`, or a part of it with that name */
+const usersOf = (
+  { workspaceId, where, sort, after, limit }: PageQuery,
+  source: RawBuilder<unknown>,
+) =>
   sql<ListedUser>`
     SELECT users.user_id AS "userId", ${timestampText(sql.ref('users.created_at'))} AS "createdAt", ${userJson} AS json
-      FROM users
+      FROM ${source}
      WHERE users.workspace_id = ${workspaceId} AND (${where})
        AND ${after === undefined ? sql`true` : isAfter(after, sort)}
      ORDER BY ${ORDERS[sort]} LIMIT ${limit}`;
