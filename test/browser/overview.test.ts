@@ -42,7 +42,7 @@ test('an admin sees the users, what needs a person, and the last 30 days by day'
   const page = await open(context, '/', { key: place.key });
   const main = page.getByRole('main');
   await main.getByText('142 users').waitFor();
-  await main.getByText('142 added, 60 deleted, 2 restored.').waitFor();
+  await main.getByText('142 added and still there, 60 deleted, 2 restored.').waitFor();
   const needs = await main.getByRole('listitem').getByRole('paragraph').allTextContents();
   expect(needs.filter((_, n) => n % 2 === 0)).toEqual([
     '1 request to delete all users waits for a decision',

@@ -35,7 +35,7 @@ type TestedPath = Exclude<ConsolePath, '/jobs/$id'>;
 
 /** Each page that the API answers, with its heading. */
 const PAGES: Record<TestedPath, TestedPage> = {
-  '/': { heading: 'Overview', has: '2 added.' },
+  '/': { heading: 'Overview', has: '2 added and still there.' },
   '/holds': { heading: 'Legal holds', has: 'The platform team works here.' },
   '/jobs': { heading: 'Jobs' },
   '/segments': { heading: 'Segments', has: 'Country is “IN”' },

@@ -1,5 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
+import { useRefreshUsers } from './use-refresh-users.ts';
 
 /**
  * Leads to the page of a job that has just started. Lists of jobs are read again, and so is the job
@@ -8,10 +9,12 @@ import { useNavigate } from '@tanstack/react-router';
 export const useLeadToJob = (): ((id: string) => void) => {
   const navigate = useNavigate();
   const queries = useQueryClient();
+  const refreshUsers = useRefreshUsers();
   return (id) => {
     for (const path of ['/v1/jobs', '/v1/jobs/{id}']) {
       void queries.invalidateQueries({ queryKey: ['get', path] });
     }
+    refreshUsers();
     void navigate({ to: '/jobs/$id', params: { id } });
   };
 };

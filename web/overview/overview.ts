@@ -10,11 +10,18 @@ export type Attention = Overview['attention'];
 
 /** The counts of a day, in the order of the chart. */
 export const DAY_COUNTS = {
-  added: 'Added',
+  added: 'Added, still there',
   imported: 'Imported',
   deleted: 'Deleted',
   restored: 'Restored',
 } as const;
+
+const VERBS: Readonly<Record<DayCount, string>> = {
+  added: 'added and still there',
+  imported: 'imported',
+  deleted: 'deleted',
+  restored: 'restored',
+};
 
 export type DayCount = keyof typeof DAY_COUNTS;
 
@@ -32,18 +39,19 @@ export const sumOf = (days: readonly Day[], name: DayCount): number =>
 export const isBusy = (day: Day): boolean =>
   (Object.keys(DAY_COUNTS) as DayCount[]).some((name) => (day[name] ?? 0) > 0);
 
-/** `1,204 added, 12,400 deleted`: what did not happen is left out. */
+/** `1,204 added and still there, 12,400 deleted`: what did not happen is left out. */
 export const summaryOf = (days: readonly Day[]): string =>
   countsOf(days)
-    .map((name) => [sumOf(days, name), DAY_COUNTS[name].toLowerCase()] as const)
+    .map((name) => [sumOf(days, name), VERBS[name]] as const)
     .filter(([sum]) => sum > 0)
     .map(([sum, verb]) => `${formatCount(sum)} ${verb}`)
     .join(', ');
 
 /** The sentence for days without any summary. It states only what was counted. */
 export const nothingOf = (days: readonly Day[]): string => {
-  const verbs = countsOf(days).map((name) => DAY_COUNTS[name].toLowerCase());
-  return `No user was ${verbs.slice(0, -1).join(', ')} or ${verbs.at(-1)}.`;
+  // The names are the verbs.
+  const verbs: string[] = countsOf(days);
+  return `No user was ${verbs.slice(0, -1).join(', ')} or ${verbs.at(-1) ?? ''}.`;
 };
 
 /** A thing that needs a person, in words. */

@@ -29,8 +29,9 @@ export const RestoreDialog = ({
   onClose: () => void;
 }) => {
   const { state, tryNow } = useRestorePreview(source.backupIds);
-  const start = useRestore(source.backupIds, source.id, onClose);
   const counts = state.status === 'done' ? state.result : undefined;
+  const backups = { backupIds: source.backupIds, chosen: counts?.backupIds ?? [] };
+  const start = useRestore(backups, source.id, onClose);
   const close = start.state.status === 'sending' ? undefined : onClose;
   return (
     <Dialog
@@ -59,7 +60,7 @@ export const RestoreDialog = ({
           <DialogButtons cancel="Close" onCancel={onClose} />
         </div>
       ) : (
-        <ConfirmRestore counts={counts} start={start} backupIds={source.backupIds} close={close} />
+        <ConfirmRestore counts={counts} start={start} close={close} />
       )}
     </Dialog>
   );
@@ -68,12 +69,10 @@ export const RestoreDialog = ({
 const ConfirmRestore = ({
   counts,
   start,
-  backupIds,
   close,
 }: {
   counts: RestoreCounts;
   start: ReturnType<typeof useRestore>;
-  backupIds: readonly string[];
   close: (() => void) | undefined;
 }) => {
   const { key } = useMe();
@@ -108,7 +107,7 @@ const ConfirmRestore = ({
       <ApiCall
         request={{
           method: 'POST',
-          path: `/v1/backups/${backupIds[0] ?? ''}/restores`,
+          path: `/v1/backups/${counts.backupIds[0] ?? ''}/restores`,
           idempotencyKey: `${start.key}-0`,
           body,
         }}

@@ -5,10 +5,15 @@ export interface RestoreCounts {
   restorable: number;
   /** Users that exist again, and are left alone. */
   present: number;
+  /** The backups with users to restore. */
+  backupIds: readonly string[];
 }
 
 /** What a restore does, and which users it leaves alone. */
-export const restoreWordsOf = ({ restorable, present }: RestoreCounts): string => {
+export const restoreWordsOf = ({
+  restorable,
+  present,
+}: Pick<RestoreCounts, 'restorable' | 'present'>): string => {
   if (restorable === 0 && present === 0)
     return 'No user was deleted, so there is nothing to restore.';
   if (restorable === 0) return 'All of them are there again, so there is nothing to restore.';

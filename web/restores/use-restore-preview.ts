@@ -17,6 +17,7 @@ export const useRestorePreview = (
     return {
       restorable: counts.reduce((sum, { restorable }) => sum + restorable, 0),
       present: counts.reduce((sum, { present }) => sum + present, 0),
+      backupIds: ids.filter((_id, index) => (counts[index]?.restorable ?? 0) > 0),
     };
   });
   const { state, call } = preview;

@@ -14,9 +14,11 @@ export interface RestoreBody {
 /**
  * Restores the users of some backups once, and leads to the job. A deletion of several passes has
  * several backups, and each is a job with a key of its own; then it leads to the list.
+ *
+ * @param chosen those with users to restore
  */
 export const useRestore = (
-  backupIds: readonly string[],
+  { backupIds, chosen }: { backupIds: readonly string[]; chosen: readonly string[] },
   purpose: string,
   onStarted: () => void,
 ): KeyedStart<RestoreBody, Job[]> => {
@@ -31,6 +33,7 @@ export const useRestore = (
     async (body, idempotencyKey) => {
       const jobs: Job[] = [];
       for (const [index, id] of backupIds.entries()) {
+        if (!chosen.includes(id)) continue;
         const header = { 'Idempotency-Key': `${idempotencyKey}-${index}` };
         jobs.push(await mutateAsync({ body, params: { path: { id }, header } }));
       }

@@ -2,6 +2,8 @@ import type { Selection } from './selection.ts';
 import { emptyState, type SelectionState } from './selection-state.ts';
 
 interface SelectionStorage {
+  readonly length: number;
+  key: (index: number) => string | null;
   getItem: (name: string) => string | null;
   setItem: (name: string, value: string) => void;
   removeItem: (name: string) => void;
@@ -14,12 +16,20 @@ export interface SelectionStore {
   change: (next: SelectionState) => void;
 }
 
-/** @param storage `sessionStorage`, which holds ids of users and nothing else about them */
+const PREFIX = 'keepsake-selection:';
+
+/**
+ * Selections of other people are removed: another person may sign in after a session has ended.
+ *
+ * @param keyId the key that is signed in
+ * @param storage `sessionStorage`, which holds ids of users and nothing else about them
+ */
 export const createSelectionStore = (
-  workspaceId: string,
+  { keyId, workspaceId }: { keyId: string; workspaceId: string },
   storage: SelectionStorage,
 ): SelectionStore => {
-  const name = `keepsake-selection:${workspaceId}`;
+  const name = `${PREFIX}${keyId}:${workspaceId}`;
+  removeOthers(storage, name);
   let state = read(storage.getItem(name)) ?? emptyState('');
   const listeners = new Set<() => void>();
   return {
@@ -35,6 +45,13 @@ export const createSelectionStore = (
       for (const listener of listeners) listener();
     },
   };
+};
+
+const removeOthers = (storage: SelectionStorage, name: string): void => {
+  const names = Array.from({ length: storage.length }, (_item, index) => storage.key(index));
+  for (const other of names) {
+    if (other?.startsWith(PREFIX) && other !== name) storage.removeItem(other);
+  }
 };
 
 /** A set as JSON. */

@@ -31,8 +31,9 @@ export interface UsedSelection {
  * @param pageIds the users that are shown, in their order
  */
 export const useSelection = (queryId: string, pageIds: readonly string[]): UsedSelection => {
-  const workspaceId = useMe().workspace?.id ?? '';
-  const [store] = useState(() => createSelectionStore(workspaceId, sessionStorage));
+  const { key, workspace } = useMe();
+  const person = { keyId: key.id, workspaceId: workspace?.id ?? '' };
+  const [store] = useState(() => createSelectionStore(person, sessionStorage));
   const stored = useSyncExternalStore(store.subscribe, store.state);
   // Not only after the effect: a selection of another query must never be shown with this one.
   const state = useMemo(() => withQuery(stored, queryId), [stored, queryId]);

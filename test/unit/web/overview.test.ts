@@ -49,7 +49,7 @@ test('the platform team is told that it decides', () => {
 
 test('the summary leaves out what did not happen, and what nobody counts', () => {
   const days = [dayOf({ added: 1_000, deleted: 3 }), dayOf({ added: 204, restored: 2 })];
-  expect(summaryOf(days)).toBe('1,204 added, 3 deleted, 2 restored');
+  expect(summaryOf(days)).toBe('1,204 added and still there, 3 deleted, 2 restored');
   expect(summaryOf([dayOf({})])).toBe('');
   expect([...days, dayOf({})].map(isBusy)).toEqual([true, true, false]);
   const ofAll = [dayOf({ added: null, imported: 9 })];

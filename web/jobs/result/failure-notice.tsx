@@ -18,7 +18,7 @@ export const FailureNotice = ({ job, error }: { job: Job; error: NonNullable<Job
       </p>
       <Numbers error={error} />
       <p>
-        Type <code>{error.type}</code>
+        Error type <code>{error.type}</code>
       </p>
       {job.type === 'deletion' && error.type === 'selectionChanged' && <LookAgain job={job} />}
     </Notice>

@@ -65,5 +65,6 @@ const scopeOf = ({ type, selection }: Job): string => {
   if (type === 'restore') return '';
   if (selection.type === 'list') return ' from a list';
   if (selection.type === 'filter') return ' that match a filter';
-  return selection.type === 'query' ? ' that match a search' : '';
+  if (selection.type !== 'query') return '';
+  return typeof selection['q'] === 'string' ? ' that match a search' : ' that match a filter';
 };

@@ -143,33 +143,51 @@ test('the words of the line follow the selection', () => {
   expect(uncounted(some(...PAGE))).not.toHaveProperty('selectAll');
 });
 
+const ADA = { keyId: 'key-of-ada', workspaceId: 'acme' };
+const BEA = { keyId: 'key-of-bea', workspaceId: 'acme' };
+
+const storageOf = (items: Map<string, string>) => ({
+  get length() {
+    return items.size;
+  },
+  key: (index: number) => [...items.keys()][index] ?? null,
+  getItem: (name: string) => items.get(name) ?? null,
+  setItem: (name: string, value: string) => void items.set(name, value),
+  removeItem: (name: string) => void items.delete(name),
+});
+
 test('a selection outlives a reload, without the text of its query', () => {
   const items = new Map<string, string>();
-  const storage = {
-    getItem: (name: string) => items.get(name) ?? null,
-    setItem: (name: string, value: string) => void items.set(name, value),
-    removeItem: (name: string) => void items.delete(name),
-  };
+  const storage = storageOf(items);
   const queryId = queryIdOf({ q: 'ada@example.com' });
   const state = withQuery(withSelection(emptyState(queryId), allBut('u-1')), 'next');
-  createSelectionStore('acme', storage).change(state);
-  expect(createSelectionStore('acme', storage).state()).toEqual(state);
-  expect(createSelectionStore('other', storage).state()).toEqual(emptyState(''));
+  createSelectionStore(ADA, storage).change(state);
+  expect(createSelectionStore(ADA, storage).state()).toEqual(state);
   expect([...items.values()].join()).not.toContain('ada');
-  items.set('keepsake-selection:acme', '{"queryId":"1","selection":{"kind":"all"}}');
-  expect(createSelectionStore('acme', storage).state().selection).toEqual(NOTHING);
+  items.set('keepsake-selection:key-of-ada:acme', '{"queryId":"1","selection":{"kind":"all"}}');
+  expect(createSelectionStore(ADA, storage).state().selection).toEqual(NOTHING);
+});
+
+test('another person in the same tab selects nothing, and the selection before is removed', () => {
+  const items = new Map([['other', 'stays']]);
+  const storage = storageOf(items);
+  const store = createSelectionStore(ADA, storage);
+  store.change(withSelection(store.state(), some('a', 'b')));
+  expect(createSelectionStore(BEA, storage).state()).toEqual(emptyState(''));
+  expect([...items.keys()]).toEqual(['other']);
+  expect(createSelectionStore(ADA, storage).state()).toEqual(emptyState(''));
 });
 
 test('if the storage is full, a reload selects nothing rather than other users', () => {
-  const items = new Map([['keepsake-selection:acme', 'older']]);
+  const items = new Map([['keepsake-selection:key-of-ada:acme', 'older']]);
   const storage = {
+    ...storageOf(items),
     getItem: () => null,
     setItem: () => {
       throw new Error('QuotaExceededError');
     },
-    removeItem: (name: string) => void items.delete(name),
   };
-  const store = createSelectionStore('acme', storage);
+  const store = createSelectionStore(ADA, storage);
   store.change(withSelection(store.state(), some('a')));
   expect(store.state().selection).toEqual(some('a'));
   expect(items.size).toBe(0);
