@@ -55,7 +55,7 @@ export const measureConsolePages = async (bench: Bench): Promise<RowReport> => {
 
 const pathOf = (query: Record<string, string | undefined>): string => {
   const given = Object.entries(query).filter((entry): entry is [string, string] => !!entry[1]);
-  return `/v1/users?${new URLSearchParams(given)}`;
+  return `/v1/users?${new URLSearchParams(given).toString()}`;
 };
 
 /** The times of some pages forward, and of the same pages back. */

@@ -58,7 +58,7 @@ const picturesOf = (churned: string, deletion: string): Picture[] => [
     name: 'job',
     path: `/jobs/${deletion}`,
     heading: /^Deletion/,
-    show: (page) => page.locator('.recharts-area path').first().waitFor(),
+    show: (page) => page.getByText('Users a second').waitFor(),
   },
   { name: 'segments', path: '/segments', heading: 'Segments' },
 ];

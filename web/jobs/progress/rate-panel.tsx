@@ -7,6 +7,8 @@ import styles from './rate-panel.module.css';
 
 /** Fewer points are no picture. */
 const FEWEST_POINTS = 4;
+/** A shorter time has no axis. */
+const SHORTEST_SECONDS = 5;
 
 type ChartProps = ComponentProps<typeof Chart>;
 
@@ -24,6 +26,7 @@ export const RatePanel = ({ job, samples }: { job: Job; samples: readonly Sample
   const points = ratePointsOf(job.phases, samples);
   const rates = ratesOf(job.phases, samples);
   if (rates === undefined || points.length < FEWEST_POINTS) return null;
+  const hasChart = (points.at(-1)?.at ?? 0) - (points[0]?.at ?? 0) >= SHORTEST_SECONDS;
   const unit = job.type === 'import' ? 'Lines' : 'Users';
   return (
     <figure className={styles.panel}>
@@ -31,11 +34,13 @@ export const RatePanel = ({ job, samples }: { job: Job; samples: readonly Sample
         {unit} a second: {formatCount(Math.round(rates.average))} on average, at most{' '}
         {formatCount(Math.round(rates.highest))}
       </figcaption>
-      <div aria-hidden className={styles.chart}>
-        <Suspense>
-          <RateChart points={points} unit={unit} />
-        </Suspense>
-      </div>
+      {hasChart && (
+        <div aria-hidden className={styles.chart}>
+          <Suspense>
+            <RateChart points={points} unit={unit} />
+          </Suspense>
+        </div>
+      )}
     </figure>
   );
 };
