@@ -1,10 +1,13 @@
 import {
   createContext,
   type ReactNode,
+  type RefObject,
   useCallback,
   useContext,
   useEffect,
+  useLayoutEffect,
   useMemo,
+  useRef,
   useState,
 } from 'react';
 import { createKeySequence } from './key-sequence.ts';
@@ -67,6 +70,7 @@ export const ShortcutsProvider = ({ children }: { children: ReactNode }) => {
 };
 
 const useKeys = (list: readonly Shortcut[], isOn: boolean): void => {
+  const wasDialogOpen = useDialogAtKey();
   useEffect(() => {
     if (!isOn) return undefined;
     const recognize = createKeySequence();
@@ -76,7 +80,7 @@ const useKeys = (list: readonly Shortcut[], isOn: boolean): void => {
         {
           key: event.key,
           isModified: event.ctrlKey || event.metaKey || event.altKey,
-          isInField: isTaken(event.target),
+          isInField: isTaken(event.target) || wasDialogOpen.current,
           atMs: event.timeStamp,
         },
         known,
@@ -87,7 +91,25 @@ const useKeys = (list: readonly Shortcut[], isOn: boolean): void => {
     };
     document.addEventListener('keydown', listen);
     return () => document.removeEventListener('keydown', listen);
-  }, [list, isOn]);
+  }, [list, isOn, wasDialogOpen]);
+};
+
+/**
+ * Whether a dialog was open when the last key was pressed, wherever the focus was. It is read
+ * before all other listeners: Escape may remove the dialog before the shortcuts get the key.
+ */
+const useDialogAtKey = (): RefObject<boolean> => {
+  const wasOpen = useRef(false);
+  // Dialogs add their listeners by effects, and this one must come before them.
+  useLayoutEffect(() => {
+    const look = (): void => {
+      const dialogs = [...document.querySelectorAll('[role=dialog]')];
+      wasOpen.current = dialogs.some((dialog) => dialog.checkVisibility());
+    };
+    window.addEventListener('keydown', look, { capture: true });
+    return () => window.removeEventListener('keydown', look, { capture: true });
+  }, []);
+  return wasOpen;
 };
 
 /**

@@ -134,6 +134,28 @@ test('keys select, clear, bring back, and open the dialog to delete', async (con
   await list.says('10 users');
 });
 
+test('no key acts on the page below a dialog, also if nothing has the focus', async (context) => {
+  const page = await open(context, '/users?limit=25', { key });
+  const list = userList(page);
+  const blur = () => page.evaluate('document.activeElement.blur()');
+  await list.box(userIdOf(1)).focus();
+  await page.keyboard.press('x');
+  await list.says('1 user is selected.');
+  await page.keyboard.press('?');
+  const help = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+  await help.waitFor();
+  await blur();
+  await page.keyboard.press('Delete');
+  await page.keyboard.press('/');
+  expect(new URL(page.url()).searchParams.get('do')).toBeNull();
+  await blur();
+  await page.keyboard.press('Escape');
+  await help.waitFor({ state: 'hidden' });
+  await list.says('1 user is selected.');
+  await page.keyboard.press('Escape');
+  await list.says('Nothing is selected now.');
+});
+
 test('signing out forgets the selection', async (context) => {
   const page = await open(context, '/users?limit=25', { key });
   const list = userList(page);
