@@ -33,7 +33,11 @@ export const UsersPage = () => {
   const used = useSelection(queryId, list.pageIds);
   const scope = useScope(used.selection, query, segmentName, properties);
   const searchBox = useRef<HTMLInputElement>(null);
-  useUserShortcuts(searchBox, used, () => openDialog('delete'));
+  useUserShortcuts(searchBox, {
+    used,
+    isOld: list.isOld,
+    openDelete: () => openDialog('delete'),
+  });
   const parts = { address, properties, segments, segmentName, list, used, scope };
   return (
     <Page

@@ -176,10 +176,11 @@ test('the rows never wait for the number of users', async (context) => {
   await userList(page).says('120 users');
 });
 
-test('the rows of before stay until the next ones arrive, and cannot be ticked', async (context) => {
+test('the rows of before stay until the next ones arrive, and cannot be selected or deleted', async (context) => {
   const page = await open(context, '/users?limit=25', { key });
   const list = userList(page);
   await list.range('1–25');
+  await list.box(userIdOf(2)).click();
   const { held, release } = holdUp();
   await page.route('**/v1/users?*cursor=*', async (route) => {
     await held;
@@ -188,8 +189,14 @@ test('the rows of before stay until the next ones arrive, and cannot be ticked',
   await list.next();
   await page.locator('table[aria-busy=true]').waitFor();
   expect(await list.box(userIdOf(1)).isDisabled()).toBe(true);
+  await page.getByRole('link', { name: userIdOf(1), exact: true }).focus();
+  await page.keyboard.press('x');
+  await page.keyboard.press('Delete');
+  expect(await list.ticked()).toEqual([userIdOf(2)]);
   release();
   await list.range('26–50');
+  await list.says('1 user is selected.');
+  expect(new URL(page.url()).searchParams.get('do')).toBeNull();
   expect(await page.locator('table').getAttribute('aria-busy')).toBe('false');
 });
 
