@@ -88,7 +88,7 @@ test('a chosen theme stays after a reload', async (context) => {
 });
 
 test('in a narrow window, the navigation is a sheet that closes with a choice', async (context) => {
-  const page = await open(context, '/settings', { key, width: 400 });
+  const page = await open(context, '/settings', { key, width: 899 });
   await atSettings(page);
   await goNowhere(page);
   expect(await page.getByRole('navigation').isVisible()).toBe(false);

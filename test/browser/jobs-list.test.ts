@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
+import { expectAccessibleInEachLook, expectFitsWidths } from '../support/browser/accessibility.ts';
 import { useConsole } from '../support/browser/console.ts';
 import { addPlace, beginDeletion, IN_PARIS, type Place } from '../support/browser/deletions.ts';
 
@@ -109,4 +109,10 @@ test('a full list is accessible, and fits its window, in each theme and width', 
   const page = await open(context, '/jobs', { key: place.key });
   await page.getByRole('link', { name: /^Deletion/ }).waitFor();
   await expectAccessibleInEachLook(page);
+});
+
+test('a wide table of jobs scrolls in its card, and the page does not', async (context) => {
+  const page = await open(context, '/jobs', { key: place.key });
+  await page.getByRole('row').nth(1).waitFor();
+  await expectFitsWidths(page, [640, 768, 900, 1_024]);
 });

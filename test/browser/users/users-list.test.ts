@@ -1,6 +1,7 @@
 import type { Page, Request } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
 import type { ApiClient } from '../../../local/api-client.ts';
+import { expectFitsWidths } from '../../support/browser/accessibility.ts';
 import { useConsole } from '../../support/browser/console.ts';
 import { addUsers, userIdOf, userList } from '../../support/browser/user-pages.ts';
 
@@ -275,4 +276,11 @@ test('in a narrow window, the rest of a user is below the row', async (context) 
   await more.click();
   expect(await more.getAttribute('aria-expanded')).toBe('true');
   await page.getByText('First name').waitFor();
+});
+
+test('a wide table scrolls in its card, and the page does not', async (context) => {
+  const page = await open(context, '/users?limit=25', { key });
+  await userList(page).header.click();
+  await userList(page).says('All 25 users on this page are selected.');
+  await expectFitsWidths(page, [640, 768, 900, 1_024]);
 });

@@ -40,7 +40,19 @@ export const expectAccessibleInEachLook = async (page: Page): Promise<void> => {
     await page.setViewportSize({ width, height: HEIGHT });
     await page.locator(`html[data-mantine-color-scheme="${scheme}"]`).waitFor();
     await expectAccessible(page);
-    const own = await page.evaluate('document.documentElement.scrollWidth');
-    expect(own, `${scheme}, ${width} px`).toBeLessThanOrEqual(width);
+    await expectFits(page, width, scheme);
   }
+};
+
+/** Expects in each of these widths that the page does not scroll sideways. */
+export const expectFitsWidths = async (page: Page, widths: readonly number[]): Promise<void> => {
+  for (const width of widths) {
+    await page.setViewportSize({ width, height: HEIGHT });
+    await expectFits(page, width);
+  }
+};
+
+const expectFits = async (page: Page, width: number, look = ''): Promise<void> => {
+  const own = await page.evaluate('document.documentElement.scrollWidth');
+  expect(own, `${look} ${width} px`).toBeLessThanOrEqual(width);
 };
