@@ -51,6 +51,21 @@ test('a session lasts beyond a reload, and a signed-in person needs no sign-in p
   await atSettings(page);
 });
 
+test('the field for the key has the focus, also after signing out', async (context) => {
+  const page = await open(context, '/settings');
+  const field = page.getByLabel('Key', { exact: true });
+  await field.waitFor();
+  await page.keyboard.insertText(key);
+  expect(await field.inputValue()).toBe(key);
+  await page.keyboard.press('Enter');
+  await atSettings(page);
+  await page.getByRole('button', { name: 'Ada, menu' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await field.waitFor();
+  await page.keyboard.insertText('ks_');
+  expect(await field.inputValue()).toBe('ks_');
+});
+
 test('a wrong key is refused in words, with the id of the request', async (context) => {
   const page = await open(context, '/sign-in', { statuses: [401] });
   await signInWith(page, `ks_${'x'.repeat(43)}`);

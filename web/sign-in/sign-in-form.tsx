@@ -1,5 +1,5 @@
 import { Button, Group, PasswordInput } from '@mantine/core';
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { useSession } from '../api/services.tsx';
 import { ProblemNotice } from '../page/problem-notice.tsx';
 import { wordsOf } from './sign-in-words.ts';
@@ -9,16 +9,24 @@ import styles from './sign-in.module.css';
 export const SignInForm = ({
   lead,
   secondary,
+  takesFocus = false,
   onSignedIn,
 }: {
   lead?: string;
   secondary?: ReactNode;
+  /** The field has the focus at first. A dialog focuses it by itself. */
+  takesFocus?: boolean;
   onSignedIn?: () => void;
 }) => {
   const session = useSession();
   const [key, setKey] = useState('');
   const [isSending, setSending] = useState(false);
   const [error, setError] = useState<unknown>();
+  const field = useRef<HTMLInputElement>(null);
+  // Before the effect of the page, which moves the focus to the heading after a change of page.
+  useEffect(() => {
+    if (takesFocus) field.current?.focus();
+  }, [takesFocus]);
 
   const send = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
@@ -39,6 +47,7 @@ export const SignInForm = ({
     <form className={styles.form} onSubmit={(event) => void send(event)}>
       {lead !== undefined && <p>{lead}</p>}
       <PasswordInput
+        ref={field}
         label="Key"
         description="It begins with ks_"
         name="key"

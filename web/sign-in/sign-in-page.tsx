@@ -14,7 +14,7 @@ export const SignInPage = () => {
       <div className={styles.card}>
         <Brand />
         <Page title="Sign in">
-          <SignInForm onSignedIn={() => router.history.replace(to)} />
+          <SignInForm takesFocus onSignedIn={() => router.history.replace(to)} />
         </Page>
       </div>
       <p className={styles.foot}>
