@@ -7,7 +7,10 @@ import styles from './users-page.module.css';
 const REST_MS = 250;
 const MAX_LENGTH = 255;
 
-/** The search by beginnings. It follows the address, and changes it once typing rests. */
+/**
+ * The search by beginnings. It follows the address, and changes it once typing rests. Blanks around
+ * a pasted text stay in the box, and are not searched for.
+ */
 export const SearchBox = ({
   value,
   onChange,
@@ -29,15 +32,16 @@ export const SearchBox = ({
     sent.current = value ?? '';
     setText(value ?? '');
   }, [value]);
+  const wanted = text.trim();
   useEffect(() => {
-    if (text === sent.current) return undefined;
+    if (wanted === sent.current) return undefined;
     const send = (): void => {
-      sent.current = text;
-      latest.current(text === '' ? undefined : text);
+      sent.current = wanted;
+      latest.current(wanted === '' ? undefined : wanted);
     };
     const timer = setTimeout(send, REST_MS);
     return () => clearTimeout(timer);
-  }, [text]);
+  }, [wanted]);
   return (
     <TextInput
       ref={inputRef}

@@ -47,7 +47,8 @@ export interface UserSearch {
 
 /** Reads an address. Only what changes nothing about the users that are listed is left out. */
 export const readUserSearch = (raw: Record<string, unknown>): UserSearch => ({
-  q: textOf(raw['q']),
+  // Trimmed as in the search box. Without a text, all users are listed.
+  q: textOf(raw['q'])?.trim() || undefined,
   segment: textOf(raw['segment']),
   filter: raw['filter'] === '' ? undefined : raw['filter'],
   sort: SORTS.find((sort) => sort === raw['sort']),

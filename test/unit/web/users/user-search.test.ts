@@ -24,6 +24,11 @@ test('an address is read as it was written; what is not known changes nothing', 
   expect(Object.values(odd).filter((value) => value !== undefined)).toEqual([]);
 });
 
+test('blanks around a search are not a part of it', () => {
+  expect(readUserSearch({ q: ' ada-17\n' }).q).toBe('ada-17');
+  expect(readUserSearch({ q: ' ' }).q).toBeUndefined();
+});
+
 test('a broken filter is sent, so that the API refuses it: it must not list all users', () => {
   for (const filter of ['country', { and: [] }, 5, null, false]) {
     const search = readUserSearch({ filter });
