@@ -1,5 +1,5 @@
 import { Button, CloseButton } from '@mantine/core';
-import { type ReactNode, useRef } from 'react';
+import { type MouseEvent, type ReactNode, useRef } from 'react';
 import { isNothing } from './selection.ts';
 import type { Undo } from './selection-state.ts';
 import { type SelectionFacts, wordsOfSelection } from './selection-words.ts';
@@ -13,7 +13,8 @@ const UNDO_WORDS = {
 
 /**
  * The line above a list of users. It says what is selected, offers all users of the query, and
- * brings back what was cleared. Its height stays, so that no row moves under the pointer.
+ * brings back what was cleared. Its height stays, so that no row moves under the pointer. Its
+ * buttons do move: of a double click, only the first click acts.
  */
 export const SelectionBar = ({
   used,
@@ -49,7 +50,7 @@ export const SelectionBar = ({
   };
   return (
     <div className={styles.bar} data-active={isActive || undefined}>
-      <div ref={line} tabIndex={-1} className={styles.words}>
+      <div ref={line} tabIndex={-1} className={styles.words} onClickCapture={stopSecondClick}>
         <span role="status" className={styles.status}>
           <span>{isActive ? words.text : count}</span>
           {undo !== undefined && <span>{UNDO_WORDS[undo.reason]}</span>}
@@ -69,10 +70,19 @@ export const SelectionBar = ({
           </span>
         )}
       </div>
-      {isActive && <div className={styles.actions}>{actions}</div>}
+      {isActive && (
+        <div className={styles.actions} onClickCapture={stopSecondClick}>
+          {actions}
+        </div>
+      )}
       <div className={styles.end}>{children}</div>
     </div>
   );
+};
+
+/** The first click may have brought another button under the pointer. */
+const stopSecondClick = (event: MouseEvent): void => {
+  if (event.detail > 1) event.stopPropagation();
 };
 
 /** What can be brought back, and how; undefined if nothing can. */

@@ -41,6 +41,24 @@ test('the header selects the page, the banner all, and some can be left out', as
   await list.says('77 of 80 selected (3 left out).');
 });
 
+test('a double click on "Select all" does not reach the button that comes in its place', async (context) => {
+  const page = await open(context, '/users?limit=25', { key });
+  const list = userList(page);
+  await list.says('120 users');
+  await list.header.click();
+  const all = (await list.button('Select all 120 users').boundingBox())!;
+  const [x, y] = [all.x + all.width / 2, all.y + all.height / 2];
+  await page.mouse.click(x, y);
+  await list.says('All 120 users are selected.');
+  const next = `document.elementFromPoint(${x}, ${y}).closest('button').textContent`;
+  expect(await page.evaluate(next)).toBe('Download…');
+  await page.mouse.down({ clickCount: 2 });
+  await page.mouse.up({ clickCount: 2 });
+  expect(new URL(page.url()).searchParams.get('do')).toBeNull();
+  await list.button('Download…').click();
+  await page.waitForURL(/do=download-selected/);
+});
+
 test('a selection stays through other pages, orders and a reload; only ids are stored', async (context) => {
   const page = await open(context, '/users?q=ada&limit=25', { key });
   const list = userList(page);
