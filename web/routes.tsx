@@ -17,6 +17,7 @@ import { readSegmentSearch } from './segments/segment-search.ts';
 import { readProfileSearch } from './users/profile/profile-search.ts';
 import { readUserSearch } from './users/user-search.ts';
 import { Root } from './shell/root.tsx';
+import { parseSearch, stringifySearch } from './shell/search-params.ts';
 
 interface RouterContext {
   session: Session;
@@ -140,6 +141,8 @@ export const createConsoleRouter = (context: RouterContext) =>
   createRouter({
     routeTree: tree,
     context,
+    parseSearch,
+    stringifySearch,
     defaultErrorComponent: ErrorPage,
     defaultNotFoundComponent: NotFoundPage,
     scrollRestoration: true,

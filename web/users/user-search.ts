@@ -68,7 +68,7 @@ export const apiQueryOf = ({ q, segmentId, filter }: UserQuery) => ({
 export const nextSort = (property: 'userId' | 'createdAt', present: UserSort): UserSort =>
   present === property ? `-${property}` : property;
 
-/** The router reads a text such as `42` as a number. */
+/** A text; one that is given twice comes as a list, and a cursor such as `42` as a number. */
 const textOf = (raw: unknown): string | undefined => {
   if (raw === undefined || raw === null || raw === '') return undefined;
   return typeof raw === 'string' ? raw : JSON.stringify(raw);

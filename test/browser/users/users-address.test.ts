@@ -11,6 +11,15 @@ beforeAll(async () => {
   key = await stack().adminKey(WORKSPACE);
 });
 
+test('a search is a text, also where it is valid JSON', async (context) => {
+  const page = await open(context, '/users?q=null', { key });
+  const list = userList(page);
+  await page.getByText('No user matches.').waitFor();
+  expect(await list.search.inputValue()).toBe('null');
+  await list.search.fill('1e3');
+  await page.waitForURL('**/users?q=1e3');
+});
+
 test('blanks around a pasted search stay in the box, and are not searched for', async (context) => {
   const page = await open(context, '/users', { key });
   const list = userList(page);
