@@ -127,14 +127,14 @@ test('what others saved meanwhile is not overwritten without a question', async 
 test('deleting a segment names it, deletes no user, and can be cancelled by keyboard', async (context) => {
   const id = await addSegment('To delete');
   const page = await open(context, '/segments', { key });
-  await page.getByRole('button', { name: 'Delete… To delete' }).click();
+  await page.getByRole('button', { name: 'Delete segment… To delete' }).click();
   const dialog = page.getByRole('dialog', { name: 'Delete segment ‘To delete’?' });
   await dialog.getByText('No user is deleted').waitFor();
   await page.keyboard.press('Enter');
   await dialog.waitFor({ state: 'hidden' });
   expect(await namesNow()).toContain('To delete');
 
-  await page.getByRole('button', { name: 'Delete… To delete' }).click();
+  await page.getByRole('button', { name: 'Delete segment… To delete' }).click();
   await expectAccessible(page);
   await dialog.getByRole('button', { name: 'Delete segment' }).click();
   await dialog.waitFor({ state: 'hidden' });

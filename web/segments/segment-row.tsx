@@ -46,7 +46,7 @@ export const SegmentRow = ({
           <Of name={name} />
         </LinkButton>
         <Button variant="subtle" color="gray" size="compact-md" onClick={onDelete}>
-          Delete…
+          Delete segment…
           <Of name={name} />
         </Button>
       </div>

@@ -1,6 +1,6 @@
 import { Button, NativeSelect } from '@mantine/core';
 import { useEffect, useState } from 'react';
-import { problemOf } from '../api/problem.ts';
+import { type Problem, problemOf } from '../api/problem.ts';
 import { countOf } from '../format/numbers.ts';
 import { ProblemNotice } from '../page/problem-notice.tsx';
 import { SelectionBar } from '../selection/selection-bar.tsx';
@@ -18,6 +18,11 @@ import styles from './users-page.module.css';
 
 /** A page of more users has the way to other pages below it, too. */
 const FEW = 15;
+
+const UNKNOWN_SEGMENT = {
+  title: 'There is no such segment',
+  detail: 'It was deleted, or the link is not complete.',
+};
 
 /** The list with the line above it: numbers, selection and pages. */
 export const UserListCard = ({ columns, ...parts }: ListParts & { columns: readonly Column[] }) => {
@@ -75,9 +80,20 @@ export const UserListCard = ({ columns, ...parts }: ListParts & { columns: reado
 };
 
 /** A refused query does not become right by another try. */
-const ListProblem = ({ list, address: { query, change } }: ListParts) => {
-  const { status } = problemOf(list.error);
+const ListProblem = ({ list, address: { search, query, change } }: ListParts) => {
+  const problem = problemOf(list.error);
+  const { status } = problem;
   const isRefused = status >= 400 && status < 500 && status !== 429;
+  if (search.segment !== undefined && isSegmentUnknown(problem)) {
+    return (
+      <div className={styles.notice}>
+        <ProblemNotice error={list.error} words={UNKNOWN_SEGMENT} />
+        <Button variant="default" onClick={() => change({ segment: undefined })}>
+          Clear
+        </Button>
+      </div>
+    );
+  }
   return (
     <div className={styles.notice}>
       <ProblemNotice error={list.error} onRetry={isRefused ? undefined : list.retry} />
@@ -89,6 +105,10 @@ const ListProblem = ({ list, address: { query, change } }: ListParts) => {
     </div>
   );
 };
+
+/** The API does not find it, or its id has not the form of one. */
+const isSegmentUnknown = ({ status, errors }: Problem): boolean =>
+  (status === 404 || status === 400) && errors.some(({ pointer }) => pointer === '?segmentId');
 
 /** Where the page stands in the list, and the ways to the pages before and after it. */
 const usePlace = ({ address, list }: ListParts) => {

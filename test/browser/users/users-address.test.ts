@@ -11,6 +11,18 @@ beforeAll(async () => {
   key = await stack().adminKey(WORKSPACE);
 });
 
+test('an unknown segment in the address is named as one, and can be cleared', async (context) => {
+  for (const id of ['null', '01900000-0000-7000-8000-000000000000']) {
+    const page = await open(context, `/users?segment=${id}`, { key, statuses: [400, 404] });
+    const alert = page.getByRole('alert');
+    await alert.getByText('There is no such segment').waitFor();
+    expect(await alert.textContent()).not.toContain(id);
+    await userList(page).button('Clear').click();
+    await userList(page).says('20 users');
+    expect(new URL(page.url()).search).toBe('');
+  }
+});
+
 test('a search is a text, also where it is valid JSON', async (context) => {
   const page = await open(context, '/users?q=null', { key });
   const list = userList(page);
