@@ -36,7 +36,7 @@ const press = async (page: Page, name: string | RegExp): Promise<void> => {
 
 const signIn = async (page: Page): Promise<void> => {
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
-  await tabTo(page, 'Key');
+  await expect.poll(() => page.evaluate(FOCUSED)).toBe('Key');
   await page.keyboard.type(place.key);
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
