@@ -112,7 +112,8 @@ test('a full list is accessible, and fits its window, in each theme and width', 
 });
 
 test('a wide table of jobs scrolls in its card, and the page does not', async (context) => {
-  const page = await open(context, '/jobs', { key: place.key });
+  const page = await open(context, '/jobs', { key: await stack().roleKey('ops') });
+  await page.getByRole('columnheader', { name: 'Workspace' }).waitFor();
   await page.getByRole('row').nth(1).waitFor();
   await expectFitsWidths(page, [640, 768, 900, 1_024]);
 });
