@@ -82,13 +82,12 @@ const DeleteSelected = ({ address, used, scope: { usable, words } }: ListParts) 
     // The selected users are being deleted, so nothing of the selection comes back.
     used.clear();
     used.dismissUndo();
-    address.change({});
   };
   return (
     <DeleteDialog
       scope={{ selection: usable.selection, words }}
       onClose={address.closeDialog}
-      onStarted={end}
+      onUsed={end}
     />
   );
 };
