@@ -18,6 +18,8 @@ export type DeleteScope = PreviewRequest & {
   words: string;
   /** The users that the person took out of the selection. */
   leftOut?: number;
+  /** The number of these users that the person saw; undefined if none was shown. */
+  seen?: number | undefined;
 };
 
 const WIDTH = 640;
@@ -38,17 +40,13 @@ export const DeleteDialog = ({
   onUsed?: () => void;
 }) => {
   const [request] = useState(() => requestOf(scope));
-  const shown = usePreview(request);
+  const shown = usePreview(request, scope.seen);
   const start = useDeletion({ onUsed, onClose, onOutdated: shown.renew });
   const { earlier, refused, forget } = start;
   const { preview } = shown;
   const count = preview === undefined ? undefined : deletableOf(preview);
   const isEarlier = earlier !== undefined || refused !== undefined;
-  const end = (): void => {
-    forget();
-    onClose();
-  };
-  const close = start.state.status === 'sending' ? undefined : end;
+  const close = start.state.status === 'sending' ? undefined : start.close;
   return (
     <Dialog
       isOpen
@@ -61,7 +59,7 @@ export const DeleteDialog = ({
       ) : earlier !== undefined ? (
         <EarlierDeletion start={start} />
       ) : preview === undefined || count === 0 ? (
-        <NoPreview shown={shown} onClose={end} />
+        <NoPreview shown={shown} onClose={start.close} />
       ) : (
         <ConfirmDeletion scope={scope} shown={{ ...shown, preview }} {...{ start, close }} />
       )}

@@ -5,6 +5,7 @@ import type { Problem } from '../api/problem.ts';
 import type { components } from '../api/schema.d.ts';
 import { useApi, useMe } from '../api/services.tsx';
 import { type KeyedStart, useKeyedStart } from '../api/use-keyed-start.ts';
+import { useRefreshUsers } from '../jobs/use-refresh-users.ts';
 
 export type DeletionBody = components['schemas']['ConfirmedDeletion'];
 type Job = components['schemas']['Job'];
@@ -12,6 +13,8 @@ type Job = components['schemas']['Job'];
 export interface DeletionStart extends KeyedStart<DeletionBody, Job> {
   /** An earlier deletion that the server has refused, until the person goes on. */
   refused: { earlier: DeletionBody; problem: Problem } | undefined;
+  /** Closes the dialog, and gives up a request without an answer, or an earlier one. */
+  close: () => void;
 }
 
 const NEEDS_PREVIEW = new Set(['preview-expired', 'selection-changed', 'not-found']);
@@ -57,12 +60,16 @@ export const useDeletion = ({
       else if (needsPreview(answer.problem)) onOutdated();
     },
   );
-  useForgetAtEnd(start);
+  const askForget = useForgetAtEnd(start);
   const forget = (): void => {
     setRefused(undefined);
     start.forget();
   };
-  return { ...start, forget, refused };
+  const close = (): void => {
+    askForget();
+    onClose();
+  };
+  return { ...start, forget, refused, close };
 };
 
 /** Whether the preview was confirmed before: its job is known then. */
@@ -76,26 +83,37 @@ const isConfirmed = (problem: Problem): problem is Problem & { data: { jobId: st
 const useLeadFromDialog = (onClose: () => void): ((id: string) => void) => {
   const router = useRouter();
   const queries = useQueryClient();
+  const refreshUsers = useRefreshUsers();
   return (id) => {
     for (const path of ['/v1/jobs', '/v1/jobs/{id}']) {
       void queries.invalidateQueries({ queryKey: ['get', path] });
     }
+    refreshUsers();
     const isInAddress = 'do' in router.state.location.search;
     if (!isInAddress) onClose();
     void router.navigate({ to: '/jobs/$id', params: { id }, replace: isInAddress });
   };
 };
 
-/** Gives up a request that was sent, also where the Back button closes the dialog. */
-const useForgetAtEnd = (start: KeyedStart<DeletionBody, Job>): void => {
+/**
+ * Gives up a request that was sent once the dialog is no longer shown, also where the Back button
+ * closes it. Not before: a key that closes the dialog would meet the page, if its target went.
+ *
+ * @returns makes it give up an earlier request, too, which this dialog has not sent
+ */
+const useForgetAtEnd = (start: KeyedStart<DeletionBody, Job>): (() => void) => {
   const latest = useRef(start);
+  const isAsked = useRef(false);
   useEffect(() => {
     latest.current = start;
   });
   useEffect(
     () => () => {
-      if (latest.current.state.status !== 'idle') latest.current.forget();
+      if (isAsked.current || latest.current.state.status !== 'idle') latest.current.forget();
     },
     [],
   );
+  return () => {
+    isAsked.current = true;
+  };
 };

@@ -1,7 +1,12 @@
 import type { Page } from 'playwright-core';
 import { expect, test, type TestContext } from 'vitest';
 import { type OpenOptions, useConsole } from '../../support/browser/console.ts';
-import { addPlace, countDeletions, type Place } from '../../support/browser/deletions.ts';
+import {
+  addPlace,
+  countDeletions,
+  moveToParis,
+  type Place,
+} from '../../support/browser/deletions.ts';
 import { userList } from '../../support/browser/user-pages.ts';
 
 const { stack, open } = useConsole();
@@ -105,6 +110,18 @@ test('after a reload the earlier deletion can be forgotten, and the selection is
   expect(await countDeletions(stack(), place.workspaceId)).toBe(0);
 });
 
+test('an earlier deletion whose dialog is closed by Escape is not offered again', async (context) => {
+  const { page } = await arrange(context, { isCut: true });
+  const { sent } = await confirmWithoutAnswer(page);
+  const earlier = await loadAndChoose(page);
+  await page.keyboard.press('Escape');
+  await earlier.waitFor({ state: 'hidden' });
+  await userList(page).says('1 user is selected.');
+  await userList(page).button('Delete…').click();
+  await page.getByRole('dialog', { name: 'Delete 1 user?' }).getByLabel('Reason').waitFor();
+  expect(sent).toHaveLength(1);
+});
+
 test('the earlier deletion deletes its own users, and the present selection stays', async (context) => {
   const { page, place } = await arrange(context, { isCut: true });
   await confirmWithoutAnswer(page);
@@ -134,4 +151,73 @@ test('an earlier deletion that is refused never turns into the present selection
   await dialog.getByLabel('Reason').waitFor();
   expect(await dialog.getByText('This is a new one.').count()).toBe(0);
   expect(await countDeletions(stack(), place.workspaceId)).toBe(0);
+});
+
+test('Back from the started job does not open the dialog again', async (context) => {
+  const { page, list } = await arrange(context);
+  const dialog = await openFor(page, ['u-1', 'u-2']);
+  await dialog.getByLabel('Reason').fill('They left');
+  await dialog.getByRole('button', { name: 'Delete 2 users' }).click();
+  await page.getByRole('heading', { level: 2, name: '2 deleted' }).waitFor();
+  await page.goBack();
+  await list.says('28 users');
+  const { pathname, searchParams } = new URL(page.url());
+  expect([pathname, searchParams.has('do')]).toEqual(['/users', false]);
+  expect(await page.getByRole('dialog').count()).toBe(0);
+  await page.goForward();
+  await page.getByRole('heading', { level: 2, name: '2 deleted' }).waitFor();
+});
+
+test('the address of the dialog without selected users shows the list alone', async (context) => {
+  const { page, list } = await arrange(context);
+  await list.says('30 users');
+  await page.goto('/users?limit=50&do=delete');
+  await page.waitForURL((url) => !url.searchParams.has('do'));
+  await list.says('30 users');
+  expect(new URL(page.url()).searchParams.get('limit')).toBe('50');
+});
+
+/** Selects all 30 users of a segment, and leaves two out. */
+const selectSegment = async (context: TestContext) => {
+  const { page, place } = await arrange(context);
+  await moveToParis(stack(), place.workspaceId, 17);
+  const filter = { field: 'city', op: 'is', value: 'Paris' };
+  const { id } = await place.api.succeed<{ id: string }>('POST', '/v1/segments', {
+    name: 'Eyes',
+    filter,
+  });
+  await page.goto(`/users?limit=25&segment=${id}`);
+  const list = userList(page);
+  await list.header.click();
+  await list.button("Select all 27 users in 'Eyes'").click();
+  for (const left of ['u-1', 'u-10']) await list.box(left).click();
+  await list.says('25 of 27 selected (2 left out).');
+  return { page, place, list };
+};
+
+test('a number that moved since the list was counted is shown before all are deleted', async (context) => {
+  const { page, place, list } = await selectSegment(context);
+  await moveToParis(stack(), place.workspaceId, 3);
+  await list.button('Delete…').click();
+  const dialog = page.getByRole('dialog', { name: 'Delete 28 users?' });
+  await dialog.getByText('25 → 28 (+3).').waitFor();
+  await dialog.getByText("segment 'Eyes', 2 left out").waitFor();
+  await dialog.getByLabel('Reason').fill('They left');
+  await dialog.getByRole('button', { name: 'Delete 28 users' }).click();
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('I have looked again');
+  expect(await countDeletions(stack(), place.workspaceId)).toBe(0);
+  await dialog.getByRole('button', { name: 'I have looked again' }).click();
+  await dialog.getByRole('button', { name: 'Delete 28 users' }).click();
+  await page.getByRole('heading', { level: 2, name: '28 deleted' }).waitFor();
+});
+
+test('the users that were left out and do not exist are counted among all left out', async (context) => {
+  const { page, place, list } = await selectSegment(context);
+  await stack().sql(`DELETE FROM users WHERE workspace_id = $1 AND user_id = 'u-1'`, [
+    place.workspaceId,
+  ]);
+  await list.button('Delete…').click();
+  const dialog = page.getByRole('dialog', { name: 'Delete 25 users?' });
+  await dialog.getByText('1 of the 2 users that you left out does not exist.').waitFor();
+  expect(await dialog.getByRole('button', { name: 'I have looked again' }).count()).toBe(0);
 });

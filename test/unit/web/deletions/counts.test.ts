@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { deletableOf, driftOf, isTyped } from '../../../../web/deletions/counts.ts';
+import { deletableOf, driftOf, isTyped, leftOutWordsOf } from '../../../../web/deletions/counts.ts';
 import { callWordsOf, closeWordsOf, nextTryWordsOf } from '../../../../web/page/call-words.ts';
 import { curlOf } from '../../../../web/page/curl.ts';
 import { restoreWordsOf } from '../../../../web/restores/restore-words.ts';
@@ -33,6 +33,23 @@ test('users that come under hold are a change too, and the same counts are none'
   expect(driftOf(before, before)).toBeUndefined();
   expect(driftOf(undefined, before)).toBeUndefined();
 });
+
+test('the number of a list is compared with all that match; it says nothing about holds', () => {
+  const seen = { count: 570, held: undefined };
+  expect(driftOf(seen, { count: 880, held: 3 })?.numbers).toBe('570 → 880 (+310).');
+  expect(driftOf(seen, { count: 570, held: 3 })).toBeUndefined();
+});
+
+test.each([
+  [1, 3, '1 of the 3 users that you left out does not exist.'],
+  [2, 3, '2 of the 3 users that you left out do not exist.'],
+  [1, undefined, '1 of the users that were left out does not exist.'],
+])(
+  '%i missing of %s that were left out are named without a wrong number',
+  (missing, all, words) => {
+    expect(leftOutWordsOf(missing, all)).toBe(words);
+  },
+);
 
 const words = (slug: string, isKeyed: boolean) => callWordsOf({ slug }, isKeyed);
 
