@@ -211,7 +211,7 @@ test('if the connection is lost, the same key is sent again, and one job has sta
   const dialog = await openDialog(page);
   await fill(dialog, '150');
   await confirm(dialog);
-  await dialog.getByText('Not started yet: the server cannot be reached.').waitFor();
+  await dialog.getByText('No answer came: it may have started.').waitFor();
   await dialog.getByText(/with the same key, so it cannot start twice\.$/).waitFor();
   expect(await dialog.getByLabel('Reason').isDisabled()).toBe(true);
   await dialog.getByRole('button', { name: 'Try now' }).click();
@@ -226,13 +226,13 @@ test('after a reload the unanswered deletion is sent again with its key, and one
   const dialog = await openDialog(page);
   await fill(dialog, '150');
   await confirm(dialog);
-  await dialog.getByText('Not started yet').waitFor();
+  await dialog.getByText('No answer came').waitFor();
   await page.reload();
   await page.getByRole('button', { name: 'Look again' }).click();
-  const earlier = page.getByRole('dialog', { name: 'Delete users?' });
-  await earlier.getByText('You confirmed a deletion of 150 users, and no answer came.').waitFor();
+  const earlier = page.getByRole('dialog', { name: 'An earlier deletion' });
+  await earlier.getByText('This is an earlier deletion of 150 users').waitFor();
   await earlier.getByText('Reason: They left').waitFor();
-  await earlier.getByRole('button', { name: 'Send it again' }).click();
+  await earlier.getByRole('button', { name: 'Delete those 150 users' }).click();
   await arrive(page);
   expect(keys).toEqual([keys[0], keys[0]]);
   expect(await countDeletions(stack(), place.workspaceId)).toBe(2);

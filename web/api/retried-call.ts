@@ -24,6 +24,8 @@ export interface RetriedCall<Input> {
   call: (input: Input) => void;
   /** Sends the request that has no answer yet again, without waiting. */
   tryNow: () => void;
+  /** Gives the request up: it is not sent again, and its answer is not taken. */
+  drop: () => void;
   /** Sends nothing any more. A request that is on its way is still answered. */
   stop: () => void;
 }
@@ -40,11 +42,13 @@ export const createRetriedCall = <Input, Result>({
 
   const attempt = async (): Promise<void> => {
     if (open === undefined || isSending || isStopped) return;
-    const { input, retries, problem } = open;
+    const mine = open;
+    const { input, retries, problem } = mine;
     clearTimeout(timer);
     isSending = true;
     onChange({ status: 'sending', ...(problem && { problem }) });
     const next = await stateAfter(send(input), retries);
+    if (open !== mine) return;
     isSending = false;
     if (isAnswer(next)) {
       open = undefined;
@@ -65,6 +69,12 @@ export const createRetriedCall = <Input, Result>({
       void attempt();
     },
     tryNow: () => void attempt(),
+    drop: () => {
+      open = undefined;
+      isSending = false;
+      clearTimeout(timer);
+      onChange({ status: 'idle' });
+    },
     stop: () => {
       isStopped = true;
       clearTimeout(timer);

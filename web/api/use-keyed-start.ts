@@ -1,11 +1,14 @@
 import { useState } from 'react';
 import { openIdempotencyKey } from './idempotency-key.ts';
+import { type SentRequest, sentRequests } from './sent-request.ts';
 import { type Answer, type UsedCall, useRetriedCall } from './use-retried-call.ts';
 
-export interface KeyedStart<Body, Result> extends UsedCall<Body, Result> {
+export interface KeyedStart<Body, Result> extends Omit<UsedCall<Body, Result>, 'drop'> {
   /** A request of before a reload that was never answered: it may have started something. */
   earlier: Body | undefined;
-  /** Gives the earlier request up. */
+  /** When the earlier request was first sent. */
+  earlierSentAt: string | undefined;
+  /** Gives the request up, an earlier one too: it is neither sent again nor offered. */
   forget: () => void;
   /** The key that the next request has. */
   key: string;
@@ -17,35 +20,41 @@ export interface KeyedStart<Body, Result> extends UsedCall<Body, Result> {
  * as long, because a key belongs to one body.
  *
  * @param purpose one for each kind of dialog and person; the dialogs of a tab share it
+ * @param onAnswer gets the earlier request, too, if it was that one
  */
 export const useKeyedStart = <Body, Result>(
   purpose: string,
   send: (body: Body, key: string) => Promise<Result>,
-  onAnswer: (answer: Answer<Result>) => void,
+  onAnswer: (answer: Answer<Result>, earlier: Body | undefined) => void,
 ): KeyedStart<Body, Result> => {
-  const sent = `keepsake-sent:${purpose}`;
+  const [sent] = useState(() => sentRequests<Body>(purpose, sessionStorage));
   const [key, setKey] = useState(() => openIdempotencyKey(purpose, sessionStorage));
-  const [earlier, setEarlier] = useState(() => readBody(sent) as Body | undefined);
-  const forget = (): void => {
+  const [earlier, setEarlier] = useState<SentRequest<Body> | undefined>(sent.read);
+  const end = (): void => {
     key.end();
-    sessionStorage.removeItem(sent);
+    sent.remove();
     setEarlier(undefined);
     setKey(openIdempotencyKey(purpose, sessionStorage));
   };
-  const call = useRetriedCall(
+  const { drop, ...call } = useRetriedCall(
     (body: Body) => {
-      sessionStorage.setItem(sent, JSON.stringify(body));
+      sent.keep(body, new Date());
       return send(body, key.value);
     },
     (answer) => {
-      forget();
-      onAnswer(answer);
+      end();
+      onAnswer(answer, earlier?.body);
     },
   );
-  return { ...call, earlier, forget, key: key.value };
-};
-
-const readBody = (name: string): unknown => {
-  const text = sessionStorage.getItem(name);
-  return text === null ? undefined : JSON.parse(text);
+  const forget = (): void => {
+    drop();
+    end();
+  };
+  return {
+    ...call,
+    earlier: earlier?.body,
+    earlierSentAt: earlier?.sentAt,
+    forget,
+    key: key.value,
+  };
 };

@@ -11,7 +11,7 @@ export interface UsedCall<Input, Result> extends Omit<RetriedCall<Input>, 'stop'
 
 /**
  * A request that is sent again by itself while the server is away, for as long as the part is
- * shown. `call` and `tryNow` stay the same between renders.
+ * shown. `call`, `tryNow` and `drop` stay the same between renders.
  *
  * @param send may be called several times: it only reads, or has an idempotency key
  * @param onAnswer is called after a success or a refusal, and not while the server is away
@@ -40,5 +40,6 @@ export const useRetriedCall = <Input, Result>(
     state,
     call: useCallback((input) => open().call(input), [open]),
     tryNow: useCallback(() => open().tryNow(), [open]),
+    drop: useCallback(() => open().drop(), [open]),
   };
 };

@@ -74,7 +74,7 @@ const StartNotice = ({ start, isDrifted }: { start: DeletionStart; isDrifted: bo
       </Notice>
     );
   }
-  return <CallNotice state={state} isKeyed onTryNow={tryNow} />;
+  return <CallNotice state={state} isKeyed isDroppedOnClose onTryNow={tryNow} />;
 };
 
 /** Whether the request may still start something: then nothing else can be confirmed. */

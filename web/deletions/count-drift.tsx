@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import type { MouseEvent } from 'react';
 import { Notice } from '../page/notice.tsx';
-import { driftOf, type PreviewCounts } from './counts.ts';
+import { driftOf, type PreviewCounts, type SeenCounts } from './counts.ts';
 
 /** Says that the count moved since the person saw it, and asks them to look again. */
 export const CountDrift = ({
@@ -9,7 +9,7 @@ export const CountDrift = ({
   after,
   onLook,
 }: {
-  before: PreviewCounts | undefined;
+  before: SeenCounts | undefined;
   after: PreviewCounts;
   onLook: () => void;
 }) => {

@@ -7,7 +7,7 @@ import { DialogButtons } from '../page/dialog-buttons.tsx';
 import { Dialog } from '../page/dialog.tsx';
 import { ConfirmDeletion } from './confirm-deletion.tsx';
 import { deletableOf } from './counts.ts';
-import { EarlierDeletion } from './earlier-deletion.tsx';
+import { EarlierDeletion, RefusedEarlier } from './earlier-deletion.tsx';
 import { NearlyEveryone, NobodyToDelete } from './refusals.tsx';
 import { useDeletion } from './use-deletion.ts';
 import { type PreviewRequest, type ShownPreview, usePreview } from './use-preview.ts';
@@ -18,6 +18,8 @@ export type DeleteScope = PreviewRequest & {
   words: string;
   /** The users that the person took out of the selection. */
   leftOut?: number;
+  /** The number of these users that the person saw; undefined if none was shown. */
+  seen?: number | undefined;
 };
 
 const WIDTH = 640;
@@ -26,35 +28,38 @@ const WIDTH = 640;
  * Asks before users are deleted, with the facts: how many, of how many, which stay, and until when
  * it can be undone. Then it starts the deletion once, and leads to its job.
  *
- * @param onStarted the deletion has started, so the selection is used up; closes by default
+ * @param onUsed the deletion of these users has started, so the selection is used up
  */
 export const DeleteDialog = ({
   scope,
   onClose,
-  onStarted = onClose,
+  onUsed = () => {},
 }: {
   scope: DeleteScope;
   onClose: () => void;
-  onStarted?: () => void;
+  onUsed?: () => void;
 }) => {
   const [request] = useState(() => requestOf(scope));
-  const shown = usePreview(request);
-  const start = useDeletion(onStarted, shown.renew);
+  const shown = usePreview(request, scope.seen);
+  const start = useDeletion({ onUsed, onClose, onOutdated: shown.renew });
+  const { earlier, refused, forget } = start;
   const { preview } = shown;
   const count = preview === undefined ? undefined : deletableOf(preview);
-  const isEarlier = start.earlier !== undefined;
-  const close = start.state.status === 'sending' ? undefined : onClose;
+  const isEarlier = earlier !== undefined || refused !== undefined;
+  const close = start.state.status === 'sending' ? undefined : start.close;
   return (
     <Dialog
       isOpen
       {...(close && { onClose: close })}
-      title={titleOf(isEarlier ? undefined : count)}
+      title={isEarlier ? 'An earlier deletion' : titleOf(count)}
       width={WIDTH}
     >
-      {isEarlier ? (
-        <EarlierDeletion start={start} onClose={close} />
+      {refused !== undefined ? (
+        <RefusedEarlier refused={refused} onGoOn={forget} />
+      ) : earlier !== undefined ? (
+        <EarlierDeletion start={start} />
       ) : preview === undefined || count === 0 ? (
-        <NoPreview shown={shown} onClose={onClose} />
+        <NoPreview shown={shown} onClose={start.close} />
       ) : (
         <ConfirmDeletion scope={scope} shown={{ ...shown, preview }} {...{ start, close }} />
       )}

@@ -1,6 +1,7 @@
 import { countOf, formatCount } from '../format/numbers.ts';
 import { Timestamp } from '../format/timestamp.tsx';
 import { Fact, Facts } from '../page/facts.tsx';
+import { leftOutWordsOf } from './counts.ts';
 import { Sample } from './sample.tsx';
 import { ShareBar } from './share-bar.tsx';
 import { useWorkspaceSize } from './use-workspace-size.ts';
@@ -9,7 +10,7 @@ import type { Preview } from './use-preview.ts';
 /** What a deletion does, to whom, and how it can be undone. */
 export const DeleteFacts = ({
   preview,
-  scope: { words, leftOut = 0 },
+  scope: { words, leftOut },
 }: {
   preview: Preview;
   scope: { words: string; leftOut?: number };
@@ -38,13 +39,12 @@ export const DeleteFacts = ({
 };
 
 /** Entries of a selection that do not mean a user. */
-const Missing = ({ preview, leftOut }: { preview: Preview; leftOut: number }) => {
+const Missing = ({ preview, leftOut }: { preview: Preview; leftOut: number | undefined }) => {
   const { notFound = 0, ambiguous = 0, excludedNotFound = 0 } = preview;
   const words = [
     notFound > 0 && `${countOf(notFound, 'entry matches', 'entries match')} no user.`,
     ambiguous > 0 && `${countOf(ambiguous, 'address matches', 'addresses match')} several users.`,
-    excludedNotFound > 0 &&
-      `${formatCount(excludedNotFound)} of the ${countOf(leftOut, 'user')} that you left out ${excludedNotFound === 1 ? 'does' : 'do'} not exist.`,
+    excludedNotFound > 0 && leftOutWordsOf(excludedNotFound, leftOut),
   ].filter((word) => word !== false);
   return words.length === 0 ? null : <Fact name="Not found">{words.join(' ')}</Fact>;
 };

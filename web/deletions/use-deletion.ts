@@ -1,13 +1,21 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { useRouter } from '@tanstack/react-router';
+import { useEffect, useRef, useState } from 'react';
 import type { Problem } from '../api/problem.ts';
 import type { components } from '../api/schema.d.ts';
 import { useApi, useMe } from '../api/services.tsx';
 import { type KeyedStart, useKeyedStart } from '../api/use-keyed-start.ts';
-import { useLeadToJob } from '../jobs/use-lead-to-job.ts';
+import { useRefreshUsers } from '../jobs/use-refresh-users.ts';
 
 export type DeletionBody = components['schemas']['ConfirmedDeletion'];
 type Job = components['schemas']['Job'];
 
-export type DeletionStart = KeyedStart<DeletionBody, Job>;
+export interface DeletionStart extends KeyedStart<DeletionBody, Job> {
+  /** An earlier deletion that the server has refused, until the person goes on. */
+  refused: { earlier: DeletionBody; problem: Problem } | undefined;
+  /** Closes the dialog, and gives up a request without an answer, or an earlier one. */
+  close: () => void;
+}
 
 const NEEDS_PREVIEW = new Set(['preview-expired', 'selection-changed', 'not-found']);
 
@@ -16,30 +24,96 @@ export const needsPreview = ({ slug }: Problem): boolean => NEEDS_PREVIEW.has(sl
 
 /**
  * Starts a deletion once, and leads to its job. The same deletion that was confirmed before leads
- * to its job, too.
+ * to its job, too. A request without an answer is given up when the dialog is closed: it outlives
+ * only a reload of the page, and another sign-in.
  *
+ * @param onUsed the users of this dialog are being deleted; an earlier deletion is of others
+ * @param onClose is called where the address does not close the dialog
  * @param onOutdated is called if the preview cannot be confirmed any more
  */
-export const useDeletion = (onStarted: () => void, onOutdated: () => void): DeletionStart => {
+export const useDeletion = ({
+  onUsed,
+  onClose,
+  onOutdated,
+}: {
+  onUsed: () => void;
+  onClose: () => void;
+  onOutdated: () => void;
+}): DeletionStart => {
   const { key } = useMe();
-  const leadToJob = useLeadToJob();
+  const leadToJob = useLeadFromDialog(onClose);
   const { mutateAsync } = useApi().useMutation('post', '/v1/deletions', { networkMode: 'always' });
-  const lead = (id: string): void => {
-    onStarted();
+  const [refused, setRefused] = useState<DeletionStart['refused']>();
+  const lead = (id: string, isEarlier: boolean): void => {
+    if (!isEarlier) onUsed();
     leadToJob(id);
   };
-  return useKeyedStart<DeletionBody, Job>(
+  const start = useKeyedStart<DeletionBody, Job>(
     `delete:${key.id}`,
     (body, idempotencyKey) =>
       mutateAsync({ body, params: { header: { 'Idempotency-Key': idempotencyKey } } }),
-    (answer) => {
-      if ('result' in answer) lead(answer.result.id);
-      else if (isConfirmed(answer.problem)) lead(answer.problem.data.jobId);
+    (answer, earlier) => {
+      const isEarlier = earlier !== undefined;
+      if ('result' in answer) lead(answer.result.id, isEarlier);
+      else if (isConfirmed(answer.problem)) lead(answer.problem.data.jobId, isEarlier);
+      else if (isEarlier) setRefused({ earlier, problem: answer.problem });
       else if (needsPreview(answer.problem)) onOutdated();
     },
   );
+  const askForget = useForgetAtEnd(start);
+  const forget = (): void => {
+    setRefused(undefined);
+    start.forget();
+  };
+  const close = (): void => {
+    askForget();
+    onClose();
+  };
+  return { ...start, forget, refused, close };
 };
 
 /** Whether the preview was confirmed before: its job is known then. */
 const isConfirmed = (problem: Problem): problem is Problem & { data: { jobId: string } } =>
   problem.slug === 'wrong-state' && typeof problem.data['jobId'] === 'string';
+
+/**
+ * Leads to the page of a job. Where the dialog is in the address, the job replaces it in the
+ * history: Back leads to the page before the dialog.
+ */
+const useLeadFromDialog = (onClose: () => void): ((id: string) => void) => {
+  const router = useRouter();
+  const queries = useQueryClient();
+  const refreshUsers = useRefreshUsers();
+  return (id) => {
+    for (const path of ['/v1/jobs', '/v1/jobs/{id}']) {
+      void queries.invalidateQueries({ queryKey: ['get', path] });
+    }
+    refreshUsers();
+    const isInAddress = 'do' in router.state.location.search;
+    if (!isInAddress) onClose();
+    void router.navigate({ to: '/jobs/$id', params: { id }, replace: isInAddress });
+  };
+};
+
+/**
+ * Gives up a request that was sent once the dialog is no longer shown, also where the Back button
+ * closes it. Not before: a key that closes the dialog would meet the page, if its target went.
+ *
+ * @returns makes it give up an earlier request, too, which this dialog has not sent
+ */
+const useForgetAtEnd = (start: KeyedStart<DeletionBody, Job>): (() => void) => {
+  const latest = useRef(start);
+  const isAsked = useRef(false);
+  useEffect(() => {
+    latest.current = start;
+  });
+  useEffect(
+    () => () => {
+      if (isAsked.current || latest.current.state.status !== 'idle') latest.current.forget();
+    },
+    [],
+  );
+  return () => {
+    isAsked.current = true;
+  };
+};

@@ -6,7 +6,7 @@ import { useApi } from '../api/services.tsx';
 import { useIsVisible } from '../api/use-is-visible.ts';
 import { useRetriedCall } from '../api/use-retried-call.ts';
 import { useNow } from '../page/use-now.ts';
-import type { PreviewCounts } from './counts.ts';
+import { driftOf, type SeenCounts } from './counts.ts';
 
 export type Preview = components['schemas']['DeletionPreview'];
 
@@ -22,7 +22,7 @@ export interface ShownPreview {
   /** The latest; undefined until the first answer. */
   preview: Preview | undefined;
   /** The counts that the person saw before this preview, if they are to look again. */
-  before: PreviewCounts | undefined;
+  before: SeenCounts | undefined;
   state: CallState<Preview>;
   /** The seconds for which it can be confirmed; 0 once it has expired. */
   secondsLeft: number;
@@ -35,13 +35,15 @@ export interface ShownPreview {
 /**
  * A preview of a deletion. It is made as the dialog opens, and again when it has expired and
  * somebody looks at it.
+ *
+ * @param seen the users that the person saw in the list; undefined if no number was shown
  */
-export const usePreview = (request: PreviewRequest): ShownPreview => {
+export const usePreview = (request: PreviewRequest, seen: number | undefined): ShownPreview => {
   const { mutateAsync } = useApi().useMutation('post', '/v1/deletion-previews', {
     networkMode: 'always',
   });
   const [shown, setShown] = useState<{ preview: Preview; madeMs: number }>();
-  const [before, setBefore] = useState<PreviewCounts>();
+  const [before, setBefore] = useState(() => countsOf(seen));
   // The time of the request, not of the response: the server's clock may differ from this one.
   const askedMs = useRef(0);
   const { state, call, tryNow } = useRetriedCall(
@@ -51,7 +53,10 @@ export const usePreview = (request: PreviewRequest): ShownPreview => {
     },
     (answer) => {
       if ('problem' in answer) return;
-      setBefore((old) => old ?? shown?.preview);
+      // Counts that have not been looked at stay, until the person looks.
+      if (shown !== undefined && driftOf(before, shown.preview) === undefined) {
+        setBefore(shown.preview);
+      }
       setShown({ preview: answer.result, madeMs: askedMs.current });
     },
   );
@@ -75,3 +80,6 @@ export const usePreview = (request: PreviewRequest): ShownPreview => {
     tryNow,
   };
 };
+
+const countsOf = (seen: number | undefined): SeenCounts | undefined =>
+  seen === undefined ? undefined : { count: seen, held: undefined };

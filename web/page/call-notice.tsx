@@ -1,7 +1,8 @@
 import { Button } from '@mantine/core';
+import { useEffect, useRef } from 'react';
 import type { Problem } from '../api/problem.ts';
 import { type CallState, isPassing } from '../api/retried-call.ts';
-import { callWordsOf, nextTryWordsOf } from './call-words.ts';
+import { callWordsOf, closeWordsOf, nextTryWordsOf } from './call-words.ts';
 import { Notice } from './notice.tsx';
 import { ProblemNotice } from './problem-notice.tsx';
 import { useNow } from './use-now.ts';
@@ -12,11 +13,14 @@ const EVERY_MS = 500;
 export const CallNotice = ({
   state,
   isKeyed,
+  isDroppedOnClose = false,
   onTryNow,
 }: {
   state: CallState<unknown>;
   /** The request would start something, and has an idempotency key. */
   isKeyed: boolean;
+  /** Closing gives the request up, which the notice says. */
+  isDroppedOnClose?: boolean;
   onTryNow: () => void;
 }) => {
   if (!('problem' in state) || state.problem === undefined) return null;
@@ -31,15 +35,28 @@ export const CallNotice = ({
         {state.status === 'waiting' && <NextTry untilMs={state.untilMs} isKeyed={isKeyed} />}
         {state.status === 'sending' && nextTryWordsOf(undefined, isKeyed)}
       </p>
+      {isDroppedOnClose && state.status !== 'sending' && <p>{closeWordsOf(problem)}</p>}
       <RequestId problem={problem} />
       {state.status !== 'sending' && (
         <div>
-          <Button variant="default" size="xs" onClick={onTryNow}>
-            Try now
-          </Button>
+          <TryNow onClick={onTryNow} />
         </div>
       )}
     </Notice>
+  );
+};
+
+/** The button that sent the request had the focus, and has lost it to the page behind a dialog. */
+const TryNow = ({ onClick }: { onClick: () => void }) => {
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    // A button that was disabled just now still has it, for a frame.
+    if (document.activeElement?.matches('body, :disabled')) button.current?.focus();
+  }, []);
+  return (
+    <Button ref={button} variant="default" size="xs" onClick={onClick}>
+      Try now
+    </Button>
   );
 };
 

@@ -16,10 +16,21 @@ const CAUSES: Readonly<Record<string, string>> = {
  * @param isKeyed the request would start something, and has an idempotency key
  */
 export const callWordsOf = ({ slug }: Pick<Problem, 'slug'>, isKeyed: boolean): string => {
-  // The job is stored then; only its start is missing.
-  if (isKeyed && slug === 'temporal-unavailable') return 'Saved, not yet started.';
   const cause = CAUSES[slug] ?? 'the server did not answer';
-  return isKeyed ? `Not started yet: ${cause}.` : `Nothing was started: ${cause}.`;
+  if (!isKeyed) return `Nothing was started: ${cause}.`;
+  // The job is stored then; only its start is missing.
+  if (slug === 'temporal-unavailable') return 'Saved, not yet started.';
+  if (slug === 'internal') return 'The server failed: it may have started.';
+  if (isWithoutAnswer(slug)) return 'No answer came: it may have started.';
+  return `Not started yet: ${cause}.`;
+};
+
+/** What it means to close the part that would send the request again. */
+export const closeWordsOf = ({ slug }: Pick<Problem, 'slug'>): string => {
+  const then = 'If you close this, the request is not sent again.';
+  return isWithoutAnswer(slug) || slug === 'temporal-unavailable'
+    ? `${then} It may have started: look at the jobs.`
+    : `${then} Look at the jobs to be sure that it has not started.`;
 };
 
 /** What happens next: by itself in some seconds, now, or by a person (`undefined`). */
@@ -27,3 +38,6 @@ export const nextTryWordsOf = (seconds: number | undefined, isKeyed: boolean): s
   const again = seconds === undefined ? 'Trying again' : `Trying again in ${seconds} s`;
   return isKeyed ? `${again} with the same key, so it cannot start twice.` : `${again}.`;
 };
+
+/** Whether nothing is known about the request: the connection was cut, or a proxy answered. */
+const isWithoutAnswer = (slug: string): boolean => slug === 'unreachable' || !(slug in CAUSES);

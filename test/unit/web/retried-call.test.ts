@@ -109,3 +109,20 @@ test('a part that is closed sends nothing more, and still takes an answer', asyn
   await vi.advanceTimersByTimeAsync(60_000);
   expect(sent).toEqual(['a', 'b']);
 });
+
+test('a request that is dropped is not sent again, its answer is not taken, and another may follow', async () => {
+  const { call, sent, ends, statuses } = createCall(unreachable(undefined), 'late', 'job');
+  call.call('a');
+  await vi.advanceTimersByTimeAsync(0);
+  call.drop();
+  await vi.advanceTimersByTimeAsync(60_000);
+  call.tryNow();
+  expect(sent).toEqual(['a']);
+  expect(statuses()).toEqual(['sending', 'waiting', 'idle']);
+  call.call('b');
+  call.drop();
+  call.call('c');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(sent).toEqual(['a', 'b', 'c']);
+  expect(ends).toEqual([{ result: 'job' }]);
+});

@@ -1,8 +1,12 @@
+import { useNavigate } from '@tanstack/react-router';
+import { type RefObject, useEffect, useRef } from 'react';
 import { problemOf } from '../../api/problem.ts';
 import { problemsWithin } from '../../filters/filter-problems.ts';
 import { isFilter } from '../../filters/read-filter.ts';
 import { lazyPart } from '../../page/lazy-page.ts';
+import { countSelected } from '../../selection/selection.ts';
 import type { ListParts } from '../list-parts.ts';
+import { useUserCount } from '../use-user-list.ts';
 import { DeleteAllDialog } from './delete-all-dialog.tsx';
 
 const DeleteDialog = lazyPart(() =>
@@ -76,19 +80,56 @@ export const UsersDialogs = (parts: ListParts & { columns: readonly string[] }) 
   }
 };
 
-const DeleteSelected = ({ address, used, scope: { usable, words } }: ListParts) => {
+const DeleteSelected = (parts: ListParts) => {
+  const { address, used, scope } = parts;
+  const { usable, words } = scope;
+  const seen = useSeen(parts);
+  const isStarted = useRef(false);
+  useCloseWithoutUsers('detail' in usable, isStarted);
   if ('detail' in usable) return null;
   const end = (): void => {
+    isStarted.current = true;
     // The selected users are being deleted, so nothing of the selection comes back.
     used.clear();
     used.dismissUndo();
-    address.change({});
   };
+  const leftOut = used.selection.kind === 'all' ? used.selection.except.size : undefined;
   return (
     <DeleteDialog
-      scope={{ selection: usable.selection, words }}
+      scope={{
+        selection: usable.selection,
+        words,
+        seen,
+        ...(leftOut !== undefined && { leftOut }),
+      }}
       onClose={address.closeDialog}
-      onStarted={end}
+      onUsed={end}
     />
   );
+};
+
+/**
+ * The number of selected users that the list shows, where all of a query are selected: they may be
+ * others by now. Undefined if it is not known; the list counts, and this only reads it.
+ */
+const useSeen = ({ address, list, used: { selection } }: ListParts): number | undefined => {
+  const isWhole = address.search.after === undefined && list.nextCursor === null && !list.isOld;
+  const known = isWhole ? list.users?.length : undefined;
+  const { total } = useUserCount(address.query, { known, isReady: false });
+  return selection.kind === 'all' ? countSelected(selection, total) : undefined;
+};
+
+/** Removes the dialog from the address where there is nobody to delete; a started one leads on. */
+const useCloseWithoutUsers = (isEmpty: boolean, isStarted: RefObject<boolean>): void => {
+  const navigate = useNavigate({ from: '/users' });
+  useEffect(() => {
+    if (!isEmpty || isStarted.current) return;
+    void navigate({
+      to: '/users',
+      search: (old) => ({ ...old, do: undefined }),
+      replace: true,
+      resetScroll: false,
+      state: true,
+    });
+  }, [isEmpty, isStarted, navigate]);
 };

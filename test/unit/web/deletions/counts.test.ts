@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { deletableOf, driftOf, isTyped } from '../../../../web/deletions/counts.ts';
-import { callWordsOf, nextTryWordsOf } from '../../../../web/page/call-words.ts';
+import { deletableOf, driftOf, isTyped, leftOutWordsOf } from '../../../../web/deletions/counts.ts';
+import { callWordsOf, closeWordsOf, nextTryWordsOf } from '../../../../web/page/call-words.ts';
 import { curlOf } from '../../../../web/page/curl.ts';
 import { restoreWordsOf } from '../../../../web/restores/restore-words.ts';
 
@@ -34,16 +34,43 @@ test('users that come under hold are a change too, and the same counts are none'
   expect(driftOf(undefined, before)).toBeUndefined();
 });
 
+test('the number of a list is compared with all that match; it says nothing about holds', () => {
+  const seen = { count: 570, held: undefined };
+  expect(driftOf(seen, { count: 880, held: 3 })?.numbers).toBe('570 → 880 (+310).');
+  expect(driftOf(seen, { count: 570, held: 3 })).toBeUndefined();
+});
+
+test.each([
+  [1, 3, '1 of the 3 users that you left out does not exist.'],
+  [2, 3, '2 of the 3 users that you left out do not exist.'],
+  [1, undefined, '1 of the users that were left out does not exist.'],
+])(
+  '%i missing of %s that were left out are named without a wrong number',
+  (missing, all, words) => {
+    expect(leftOutWordsOf(missing, all)).toBe(words);
+  },
+);
+
 const words = (slug: string, isKeyed: boolean) => callWordsOf({ slug }, isKeyed);
 
 test('without an answer, the words say what is known to have happened', () => {
   expect(words('temporal-unavailable', true)).toBe('Saved, not yet started.');
   expect(words('database-unavailable', true)).toBe('Not started yet: the database is away.');
+  expect(words('unreachable', true)).toBe('No answer came: it may have started.');
+  expect(words('no-answer', true)).toBe('No answer came: it may have started.');
+  expect(words('unreachable', false)).toBe('Nothing was started: the server cannot be reached.');
   expect(words('database-unavailable', false)).toBe('Nothing was started: the database is away.');
   expect(nextTryWordsOf(5, false)).toBe('Trying again in 5 s.');
   expect(nextTryWordsOf(undefined, true)).toBe(
     'Trying again with the same key, so it cannot start twice.',
   );
+});
+
+test.each([
+  ['unreachable', 'It may have started: look at the jobs.'],
+  ['database-unavailable', 'Look at the jobs to be sure that it has not started.'],
+])('closing after %s gives the request up, and the words say so', (slug, then) => {
+  expect(closeWordsOf({ slug })).toBe(`If you close this, the request is not sent again. ${then}`);
 });
 
 test('a request as a command holds no key, and its text is one word of the shell', () => {
