@@ -11,7 +11,7 @@ import {
   MAX_WAITING_COUNTS,
   MAX_WAITING_COUNTS_OF_WORKSPACE,
 } from '../http/limits.ts';
-import { whileRead } from '../http/reader.ts';
+import { whileRead } from '../while-read.ts';
 import { createCountTurns } from './count-turns.ts';
 
 /** An aborted count may still run for this long in PostgreSQL, in milliseconds. */

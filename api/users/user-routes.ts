@@ -9,7 +9,7 @@ import type { App } from '../http/app.ts';
 import { COUNT_DEADLINE_MS, USERS_BODY_LIMIT_BYTES } from '../http/limits.ts';
 import { pageOf } from '../http/paging.ts';
 import { invalidRequest, notFound, problem } from '../http/problems.ts';
-import { whileRead } from '../http/reader.ts';
+import { whileRead } from '../while-read.ts';
 import { sendJson } from '../http/send-json.ts';
 import type { CountInTurn } from './timed-count.ts';
 import { readUser, userPatchSchema } from './user-input.ts';

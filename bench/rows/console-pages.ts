@@ -82,7 +82,7 @@ const walk = async (
   return times;
 };
 
-/** Times of first pages while a filter that reads the whole table is typed, and each try dropped. */
+/** Times of first pages while a filter that matches nobody is typed, and each try is dropped. */
 const readWhileTyping = async (bench: Bench): Promise<number[]> => {
   const over = new AbortController();
   const typing = type(bench, over.signal);

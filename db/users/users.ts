@@ -60,6 +60,24 @@ export const findUser = async (
 };
 
 /**
+ * Whether a user is under legal hold; undefined if the user does not exist. Counts on the primary
+ * key.
+ */
+export const findHold = async (
+  db: Db,
+  workspaceId: string,
+  userId: string,
+): Promise<boolean | undefined> => {
+  const row = await db
+    .selectFrom('users')
+    .select('legal_hold')
+    .where('workspace_id', '=', workspaceId)
+    .where('user_id', '=', userId)
+    .executeTakeFirst();
+  return row?.legal_hold;
+};
+
+/**
  * Users after a position, or before it, in the order of `sort`. Before a position, those next to it
  * are returned. Reads the primary key or `users_created_at` in order, so each page costs the same.
  * If that finds too few users in time, all users are read as the table has them, by several
@@ -104,24 +122,6 @@ const readPage = async (
     if (users !== undefined || signal.aborted) return users;
   }
   return undefined;
-};
-
-/**
- * Whether a user is under legal hold; undefined if the user does not exist. Counts on the primary
- * key.
- */
-export const findHold = async (
-  db: Db,
-  workspaceId: string,
-  userId: string,
-): Promise<boolean | undefined> => {
-  const row = await db
-    .selectFrom('users')
-    .select('legal_hold')
-    .where('workspace_id', '=', workspaceId)
-    .where('user_id', '=', userId)
-    .executeTakeFirst();
-  return row?.legal_hold;
 };
 
 type PageQuery = Omit<UserQuery, 'before'>;

@@ -1,11 +1,10 @@
-import { useQueryClient } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import type { Problem } from '../api/problem.ts';
 import type { components } from '../api/schema.d.ts';
 import { useApi, useMe } from '../api/services.tsx';
 import { type KeyedStart, useKeyedStart } from '../api/use-keyed-start.ts';
-import { useRefreshUsers } from '../jobs/use-refresh-users.ts';
+import { useLeadToJob } from '../jobs/use-lead-to-job.ts';
 
 export type DeletionBody = components['schemas']['ConfirmedDeletion'];
 type Job = components['schemas']['Job'];
@@ -82,16 +81,11 @@ const isConfirmed = (problem: Problem): problem is Problem & { data: { jobId: st
  */
 const useLeadFromDialog = (onClose: () => void): ((id: string) => void) => {
   const router = useRouter();
-  const queries = useQueryClient();
-  const refreshUsers = useRefreshUsers();
+  const leadToJob = useLeadToJob();
   return (id) => {
-    for (const path of ['/v1/jobs', '/v1/jobs/{id}']) {
-      void queries.invalidateQueries({ queryKey: ['get', path] });
-    }
-    refreshUsers();
     const isInAddress = 'do' in router.state.location.search;
     if (!isInAddress) onClose();
-    void router.navigate({ to: '/jobs/$id', params: { id }, replace: isInAddress });
+    leadToJob(id, isInAddress);
   };
 };
 

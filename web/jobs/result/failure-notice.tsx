@@ -1,12 +1,16 @@
 import { Button } from '@mantine/core';
-import { useState } from 'react';
+import { Suspense, useState } from 'react';
 import { useMe } from '../../api/services.tsx';
 import { driftOf } from '../../deletions/counts.ts';
-import { DeleteDialog } from '../../deletions/delete-dialog.tsx';
+import { lazyPart } from '../../page/lazy-page.ts';
 import { Notice } from '../../page/notice.tsx';
 import type { Job } from '../job.ts';
 import { partsOfSelection } from '../parts/selection-words.ts';
 import { failureWordsOf } from '../words/failure-words.ts';
+
+const DeleteDialog = lazyPart(() =>
+  import('../../deletions/delete-dialog.tsx').then((module) => module.DeleteDialog),
+);
 
 /** Why a job failed, and what helps. */
 export const FailureNotice = ({ job, error }: { job: Job; error: NonNullable<Job['error']> }) => {
@@ -50,7 +54,9 @@ const LookAgain = ({ job }: { job: Job }) => {
       <Button variant="default" size="xs" onClick={() => setOpen(true)}>
         Look again
       </Button>
-      {isOpen && <DeleteDialog scope={{ ofJob: job.id, words }} onClose={() => setOpen(false)} />}
+      <Suspense>
+        {isOpen && <DeleteDialog scope={{ ofJob: job.id, words }} onClose={() => setOpen(false)} />}
+      </Suspense>
     </div>
   );
 };
