@@ -18,6 +18,12 @@ beforeAll(async () => {
     ['score', 'number'],
     ['seen', 'datetime'],
     ['trial', 'boolean'],
+    ['best', 'time'],
+    ['renews', 'date'],
+    ['site', 'url'],
+    ['likes', 'list'],
+    ['work', 'phone'],
+    ['second', 'email'],
   ]) {
     await admin.succeed('POST', '/v1/properties', { name, type });
   }
@@ -47,8 +53,42 @@ test('all properties are shown in groups, and the title holds neither id nor nam
   expect(await page.title()).toBe('User – user – Keepsake');
   expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('User');
   expect(await page.getByText('seen', { exact: true }).count()).toBe(0);
-  await page.getByRole('button', { name: 'Show 3 unknown values' }).click();
+  await page.getByRole('button', { name: 'Show 9 unknown values' }).click();
   await page.getByText('seen', { exact: true }).waitFor();
+});
+
+test('a value of each type is shown and can be edited, also one that is no time', async (context) => {
+  const values = {
+    plan: 'free',
+    score: 0.5,
+    seen: '2026-01-02T09:00:05Z',
+    trial: true,
+    best: '19:00:01',
+    renews: '2027-04-19',
+    site: 'https://example.com/',
+    likes: ['tea'],
+    work: '4930123456',
+    second: 'ada@example.com',
+  };
+  const path = await addUser('all-types', { dob: '2000-02-29', properties: values });
+  await stack().sql(`UPDATE users SET created_at = 'infinity' WHERE user_id = 'all-types'`);
+  const page = await openUser(context, path);
+  await page.getByText('infinity').waitFor();
+  await page.getByRole('button', { name: 'Edit' }).click();
+  const shown = {
+    ...values,
+    seen: undefined,
+    'seen, in CET': '2026-01-02T10:00:05',
+    trial: 'true',
+  };
+  for (const [name, value] of Object.entries(shown)) {
+    if (value === undefined) continue;
+    const input = page.getByLabel(name, { exact: true });
+    expect(await input.inputValue()).toBe(Array.isArray(value) ? value.join() : String(value));
+  }
+  await page.getByLabel('best').fill('07:30:01');
+  await save(page).click();
+  await page.getByText('07:30:01').waitFor();
 });
 
 test('each type has its input, and only what was edited is sent', async (context) => {

@@ -101,13 +101,13 @@ const TimeValue = ({ value, error, onChange }: ValueProps) => {
   const text = toLocalInput(textOf(value));
   return (
     <TextInput
-      aria-label={`Value, in ${zoneOf(text === '' ? new Date() : new Date(text))}`}
+      aria-label={`Value, in ${zoneOf(new Date(text))}`}
       className={styles.value}
       type="datetime-local"
       step={1}
       error={error}
       value={text}
-      rightSection={<span>{zoneOf(text === '' ? new Date() : new Date(text))}</span>}
+      rightSection={<span>{zoneOf(new Date(text))}</span>}
       rightSectionWidth={64}
       onChange={(event) => onChange(ofLocalInput(event.currentTarget.value))}
     />

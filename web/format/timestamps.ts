@@ -32,9 +32,11 @@ export const formatTime = (time: Date, timeZone?: string): string =>
     ...(timeZone !== undefined && { timeZone }),
   }).format(time);
 
-/** The zone of the browser at a time, as in `CET`. */
+/** The zone of the browser at a time, as in `CET`; at present, if there is no such time. */
 export const zoneOf = (time: Date): string =>
-  ZONE.formatToParts(time).find(({ type }) => type === 'timeZoneName')?.value ?? '';
+  ZONE.formatToParts(Number.isNaN(time.getTime()) ? new Date() : time).find(
+    ({ type }) => type === 'timeZoneName',
+  )?.value ?? '';
 
 /** The time of day, as in `14:05`. For a time that is surely today. */
 export const formatDayTime = (time: Date): string => DAY_TIME.format(time);

@@ -8,7 +8,7 @@ import {
   secondsBetween,
 } from '../../../web/format/durations.ts';
 import { countOf, formatCount, formatShare } from '../../../web/format/numbers.ts';
-import { formatRelative, formatTime } from '../../../web/format/timestamps.ts';
+import { formatRelative, formatTime, zoneOf } from '../../../web/format/timestamps.ts';
 
 test('counts and shares are written as in English, with a thin choice of forms', () => {
   expect(formatCount(1_234_567)).toBe('1,234,567');
@@ -71,4 +71,8 @@ test('sizes are written by powers of 1,000', () => {
     '1 MB',
     '4.61 GB',
   ]);
+});
+
+test('a zone is that of now, if there is no time', () => {
+  expect(zoneOf(new Date('19:00:00'))).toBe(zoneOf(new Date()));
 });

@@ -71,10 +71,9 @@ export const ValueInput = ({ field, text, error, onChange }: ValueInputProps) =>
 const TimeInput = ({ field: { takes, name }, text, error, onChange }: ValueInputProps) => {
   const type = takes === 'datetime' ? 'datetime-local' : takes;
   const isText = text !== '' && shownTime(takes, text) === '';
-  const zone = zoneOf(text === '' || isText ? new Date() : new Date(text));
   return (
     <TextInput
-      label={takes === 'datetime' ? `${name}, in ${zone}` : name}
+      label={takes === 'datetime' ? `${name}, in ${zoneOf(new Date(text))}` : name}
       error={error}
       type={isText ? 'text' : type}
       {...(takes !== 'date' && !isText && { step: 1 })}
