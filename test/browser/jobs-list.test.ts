@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { expectAccessibleInEachLook, expectFitsWidths } from '../support/browser/accessibility.ts';
 import { useConsole } from '../support/browser/console.ts';
+import { databaseAway } from '../support/browser/database-away.ts';
 import { addPlace, beginDeletion, IN_PARIS, type Place } from '../support/browser/deletions.ts';
 
 const { stack, open } = useConsole();
@@ -89,13 +90,7 @@ test('a workspace without jobs says what will be here', async (context) => {
 test('while the database is away, the list says so with its request id, and is tried again', async (context) => {
   const page = await open(context, '/settings', { key: place.key, statuses: [503] });
   await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
-  const away = {
-    status: 503,
-    contentType: 'application/problem+json; charset=utf-8',
-    headers: { 'retry-after': '0' },
-    body: '{"type":"/problems/database-unavailable","title":"The database is not available","status":503,"detail":"PostgreSQL is not available.","requestId":"r-7"}',
-  };
-  await page.route('**/v1/jobs?*', (route) => route.fulfill(away));
+  await page.route('**/v1/jobs?*', (route) => route.fulfill(databaseAway('r-7')));
   await page.getByRole('link', { name: 'Jobs' }).click();
   const alert = page.getByRole('alert');
   await alert.getByText('The database is not available').waitFor();

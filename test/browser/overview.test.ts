@@ -1,17 +1,11 @@
 import { beforeAll, expect, test } from 'vitest';
 import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
 import { useConsole } from '../support/browser/console.ts';
+import { databaseAway } from '../support/browser/database-away.ts';
 import { addPlace, beginDeletion, type Place } from '../support/browser/deletions.ts';
 
 const { stack, open } = useConsole();
 let place: Place;
-
-const AWAY = {
-  status: 503,
-  contentType: 'application/problem+json; charset=utf-8',
-  headers: { 'retry-after': '0' },
-  body: '{"type":"/problems/database-unavailable","title":"The database is not available","status":503,"detail":"PostgreSQL is not available.","requestId":"r-8"}',
-};
 
 /** A workspace in which each thing that needs a person is there once. */
 const addNeeds = async ({ workspaceId, api }: Place): Promise<void> => {
@@ -100,7 +94,7 @@ test('people of operations see all workspaces, and no count of the users that we
 test('a failure shows its request id, and the next try shows the overview', async (context) => {
   const page = await open(context, '/settings', { key: place.key, statuses: [503] });
   await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
-  await page.route('**/v1/overview*', (route) => route.fulfill(AWAY));
+  await page.route('**/v1/overview*', (route) => route.fulfill(databaseAway('r-8')));
   await page.getByRole('link', { name: 'Overview' }).click();
   const alert = page.getByRole('alert');
   await alert.getByText('r-8').waitFor();

@@ -1,20 +1,11 @@
-import { type ComponentProps, type FunctionComponent, lazy, Suspense } from 'react';
+import { Suspense } from 'react';
 import { formatShortDate } from '../format/dates.ts';
 import { formatCount } from '../format/numbers.ts';
-import type { DaysChart as Chart } from './days-chart.tsx';
+import { lazyChart } from '../page/lazy-page.ts';
 import { countsOf, type Day, DAY_COUNTS, isBusy, nothingOf, summaryOf } from './overview.ts';
 import styles from './overview.module.css';
 
-type ChartProps = ComponentProps<typeof Chart>;
-
-/** The charts are a large part of the console, so they come alone, and may be missing. */
-const DaysChart = lazy(async (): Promise<{ default: FunctionComponent<ChartProps> }> => {
-  try {
-    return { default: (await import('./days-chart.tsx')).DaysChart };
-  } catch {
-    return { default: () => null };
-  }
-});
+const DaysChart = lazyChart(() => import('./days-chart.tsx').then((module) => module.DaysChart));
 
 /** The users by day, as a picture and as numbers. Days are days in UTC. */
 export const DaysPanel = ({ days }: { days: readonly Day[] }) => {

@@ -25,6 +25,15 @@ export const lazyPage = <Module extends Record<Name, () => unknown>, Name extend
 export const lazyPart = <Props extends object>(load: () => Promise<ComponentType<Props>>) =>
   lazy(() => load().then((part) => ({ default: part }), failMissing));
 
+/** The charts are a large part of the console, so each comes alone, and may be missing. */
+export const lazyChart = <Props extends object>(load: () => Promise<ComponentType<Props>>) =>
+  lazy(() =>
+    load().then(
+      (chart) => ({ default: chart }),
+      () => ({ default: (() => null) as ComponentType<Props> }),
+    ),
+  );
+
 const failMissing = (cause: unknown): never => {
   const error = new Error('The files of this page could not be loaded.', { cause });
   throw Object.assign(error, { name: PAGE_MISSING });

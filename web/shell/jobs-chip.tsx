@@ -1,29 +1,16 @@
 import { Link } from '@tanstack/react-router';
 import { useEffect, useRef } from 'react';
-import { useApi } from '../api/services.tsx';
 import { countOf, formatShare } from '../format/numbers.ts';
-import { STATE_GROUPS } from '../jobs/list/jobs-search.ts';
+import { useActiveJobs } from '../jobs/use-active-jobs.ts';
 import { useRefreshUsers } from '../jobs/use-refresh-users.ts';
 import styles from './jobs-chip.module.css';
-
-const ACTIVE_MS = 3_000;
-const IDLE_MS = 30_000;
-/** More jobs than a workspace runs at once. */
-const MOST_JOBS = 50;
 
 /**
  * The jobs that run now, and how far they are: `2 running · 42 %`. Once one of them has ended, the
  * users are read again.
  */
 export const JobsChip = () => {
-  const api = useApi();
-  const { data } = api.useQuery(
-    'get',
-    '/v1/jobs',
-    { params: { query: { state: [...STATE_GROUPS.active.states], limit: MOST_JOBS } } },
-    // Stops by itself while the tab is hidden.
-    { refetchInterval: ({ state }) => (state.data?.data.length ? ACTIVE_MS : IDLE_MS) },
-  );
+  const { data } = useActiveJobs();
   useRefreshAtEnd(data?.data);
   const jobs = (data?.data ?? []).filter(({ state }) => state !== 'queued');
   if (jobs.length === 0) return null;

@@ -1,7 +1,7 @@
-import { type ComponentProps, type FunctionComponent, lazy, Suspense } from 'react';
+import { Suspense } from 'react';
 import { formatCount } from '../../format/numbers.ts';
+import { lazyChart } from '../../page/lazy-page.ts';
 import type { Job } from '../job.ts';
-import type { RateChart as Chart } from './rate-chart.tsx';
 import { ratePointsOf, ratesOf, type Sample } from './rates.ts';
 import styles from './rate-panel.module.css';
 
@@ -10,16 +10,7 @@ const FEWEST_POINTS = 4;
 /** A shorter time has no axis. */
 const SHORTEST_SECONDS = 5;
 
-type ChartProps = ComponentProps<typeof Chart>;
-
-/** The charts are a large part of the console, so they come alone, and may be missing. */
-const RateChart = lazy(async (): Promise<{ default: FunctionComponent<ChartProps> }> => {
-  try {
-    return { default: (await import('./rate-chart.tsx')).RateChart };
-  } catch {
-    return { default: () => null };
-  }
-});
+const RateChart = lazyChart(() => import('./rate-chart.tsx').then((module) => module.RateChart));
 
 /** Users a second over a job, as a picture and as numbers. */
 export const RatePanel = ({ job, samples }: { job: Job; samples: readonly Sample[] }) => {
