@@ -9,6 +9,13 @@ const LOOKS = (['light', 'dark'] as const).flatMap((scheme) =>
   [1_280, 400].map((width) => ({ scheme, width })),
 );
 const HEIGHT = 800;
+/** Waits for the final colours. Some of them follow a new theme with a delay. */
+const AWAIT_TRANSITIONS = `Promise.allSettled(
+  document
+    .getAnimations()
+    .filter((animation) => animation instanceof CSSTransition)
+    .map(({ finished }) => finished),
+).then(() => undefined)`;
 
 interface Violation {
   id: string;
@@ -39,6 +46,7 @@ export const expectAccessibleInEachLook = async (page: Page): Promise<void> => {
     await page.emulateMedia({ colorScheme: scheme });
     await page.setViewportSize({ width, height: HEIGHT });
     await page.locator(`html[data-mantine-color-scheme="${scheme}"]`).waitFor();
+    await page.evaluate(AWAIT_TRANSITIONS);
     await expectAccessible(page);
     await expectFits(page, width, scheme);
   }
