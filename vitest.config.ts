@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { PATIENCE_MS } from './test/support/patience.ts';
 
 const ALL = 'test/**/*.test.ts';
 const BROWSER = 'test/browser/**/*.test.ts';
@@ -39,7 +40,8 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: [UNIT] } },
     ],
     setupFiles: ['test/support/end-with-run.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    expect: { poll: { timeout: PATIENCE_MS, interval: 50 } },
+    testTimeout: 2 * PATIENCE_MS,
+    hookTimeout: 2 * PATIENCE_MS,
   },
 });

@@ -67,7 +67,7 @@ test('if the tab with the stream is closed, another one goes on with it', async 
   await atProgress(second);
   expect(streams.open()).toBe(1);
   await page.close();
-  await expect.poll(streams.opened, { timeout: 10_000 }).toBe(2);
+  await expect.poll(streams.opened).toBe(2);
   await free();
   await atEnd(second);
 });
@@ -95,7 +95,7 @@ test('without a stream the page reads the job again, and shows its end', async (
   await page.context().route('**/events', (route) => route.abort('connectionreset'));
   await page.goto(`/jobs/${id}`);
   await atProgress(page);
-  await expect.poll(streams.opened, { timeout: 10_000 }).toBe(2);
+  await expect.poll(streams.opened).toBe(2);
   await expect.poll(streams.open).toBe(0);
   await free();
   await atEnd(page);

@@ -30,7 +30,7 @@ beforeAll(async () => {
   place = await addPlace(stack(), 'overview', { users: 200, inParis: 60 });
   await place.api.finish(await beginDeletion(place));
   await addNeeds(place);
-}, 60_000);
+});
 
 test('an admin sees the users, what needs a person, and the last 30 days by day', async (context) => {
   const page = await open(context, '/', { key: place.key });

@@ -19,7 +19,7 @@ const endSession = async (page: Page): Promise<void> => {
     await page.clock.runFor(31_000);
     return dialogOf(page).isVisible();
   };
-  await expect.poll(runOn, { timeout: 10_000 }).toBe(true);
+  await expect.poll(runOn).toBe(true);
 };
 
 const dialogOf = (page: Page) => page.getByRole('dialog', { name: 'Your session has ended' });

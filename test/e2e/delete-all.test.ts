@@ -143,7 +143,7 @@ test('an open window that is reset, with and without its signals, stays the same
     const after = await handleOf(id).describe();
     expect(after.runId).not.toBe(runId);
     const state = { state: 'open', closesAt: Date.parse(open.window!.closesAt) };
-    await expect.poll(() => handleOf(id).query('state'), { timeout: 20_000 }).toMatchObject(state);
+    await expect.poll(() => handleOf(id).query('state')).toMatchObject(state);
     expect((await api.read(admin, id)).window).toEqual(open.window);
   }
   const preview = await api.preview(admin, id);
@@ -154,7 +154,7 @@ test('an open window that is reset, with and without its signals, stays the same
     return String(to).includes('admin@reset-open') && text?.includes(id);
   });
   expect(new Set(mails.map(({ subject }) => subject)).size).toBe(mails.length);
-}, 120_000);
+});
 
 test('a finished request that is reset opens no second window and starts no second run', async () => {
   const { admin, id } = await api.ask('reset-done', 10);
@@ -196,9 +196,7 @@ test('if a workflow is terminated during a run, the run continues and decides th
   const release = await api.holdUsers('terminated-run');
   const { id: jobId } = await api.run(admin, id, preview);
   await expect
-    .poll(async () => (await admin.succeed<Job>('GET', `/v1/jobs/${jobId}`)).phase, {
-      timeout: 20_000,
-    })
+    .poll(async () => (await admin.succeed<Job>('GET', `/v1/jobs/${jobId}`)).phase)
     .toBe('deleting');
   await handleOf(id).terminate('test');
   await makeOld(id);
@@ -207,7 +205,7 @@ test('if a workflow is terminated during a run, the run continues and decides th
   expect(await admin.finish(jobId)).toMatchObject({ state: 'succeeded', counts: { deleted: 10 } });
   await sweepNow(temporal);
   await api.until(admin, id, isState('completed'));
-}, 120_000);
+});
 
 test('the sweep starts the workflow of a request after a crash prevented its start', async () => {
   const admin = await stack().workspace('unstarted');
@@ -222,17 +220,13 @@ test('the sweep starts the workflow of a request after a crash prevented its sta
   const { id } = row!;
   await sweepNow(temporal);
   await expect
-    .poll(
-      () =>
-        handleOf(id)
-          .describe()
-          .catch(() => null),
-      { timeout: 20_000 },
+    .poll(() =>
+      handleOf(id)
+        .describe()
+        .catch(() => null),
     )
     .toBeTruthy();
-  await expect
-    .poll(async () => (await api.decide(admin, id, 'withdraw')).status, { timeout: 30_000 })
-    .toBe(200);
+  await expect.poll(async () => (await api.decide(admin, id, 'withdraw')).status).toBe(200);
 });
 
 test('the users that a run has left are retried only while its window is open', async () => {

@@ -11,4 +11,4 @@ const USERS = 3_000;
 test('all sums of the demo close', async () => {
   const source = { properties: demoProperties, users: () => demoUsers(USERS), rows: USERS };
   await expect(runDemo(stack().stack, source)).resolves.toBeUndefined();
-}, 120_000);
+});

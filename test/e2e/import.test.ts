@@ -170,7 +170,7 @@ test('after its file has expired, no failed line of an import is left, and its l
   );
   await triggerSchedule(stack().temporal, 'destroy-expired');
   await expect
-    .poll(() => admin.succeed('GET', `/v1/jobs/${id}`), { timeout: 30_000 })
+    .poll(() => admin.succeed('GET', `/v1/jobs/${id}`))
     .toMatchObject({ erasedAt: expect.any(String), counts: COUNTS });
   expect((await admin.call('GET', `/v1/imports/${id}/log`)).status).toBe(410);
   const left = await stack().sql('SELECT FROM import_failures WHERE job_id = $1', [id]);

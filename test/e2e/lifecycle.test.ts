@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 import { tablesHolding } from '../support/database/traces.ts';
 import { triggerSchedule } from '../support/stack/trigger-schedule.ts';
+import { waitUntil } from '../support/wait.ts';
 
 const stack = useOwnStack({ mainFiles: { worker: 'test/support/stack/crashing-worker.ts' } });
 let temporal: Client;
@@ -117,11 +118,11 @@ test('the schedule erases all traces of expired exports, despite a crash; counts
 
   await writeFile(join(dataDir, 'crash-at'), 'destroy:row-removed');
   await triggerSchedule(temporal, 'destroy-expired');
-  await vi.waitUntil(
+  await waitUntil(
     async () =>
       (await exportsOf('expired')).every(({ destroyed_at }) => destroyed_at !== null) &&
       (await tablesHolding(sql, [canary])).length === 0,
-    { timeout: 60_000, interval: 300 },
+    300,
   );
   expect(existsSync(join(dataDir, 'crashed-at-destroy-row-removed'))).toBe(true);
   const all = await exportsOf('expired');
@@ -156,7 +157,7 @@ test('the schedule erases all traces of expired exports, despite a crash; counts
     expect((await admin.call('GET', `/v1/deletions/${job.id}/log`)).status).toBe(410);
   }
   expect((await admin.call('POST', `/v1/backups/${backup.id}/restores`, {})).status).toBe(410);
-}, 120_000);
+});
 
 test('a purge erases all traces at once; a held backup outlives its expiry until its hold is released', async () => {
   const canary = 'zeisig';
@@ -190,4 +191,4 @@ test('a purge erases all traces at once; a held backup outlives its expiry until
   expect(data).toMatchObject([
     { actor: { role: 'platform' }, reason: purge.reason, details: { sha256: expect.any(String) } },
   ]);
-}, 120_000);
+});

@@ -26,9 +26,7 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 
 const waitForMail = async (to: string, subject: RegExp) => {
   await expect
-    .poll(async () => (await stack().mails()).filter((m) => m.to.includes(to)).length, {
-      timeout: 10_000,
-    })
+    .poll(async () => (await stack().mails()).filter((m) => m.to.includes(to)).length)
     .toBeGreaterThan(0);
   const mail = (await stack().mails()).findLast(
     (m) => m.to.includes(to) && subject.test(m.subject),
@@ -219,7 +217,7 @@ test('a double click sends a mail again once, and the links in it open pages wit
   await admin.finish(id);
   const to = 'admin@told-again.example.com';
   const mails = async () => (await stack().mails()).filter((mail) => mail.to.includes(to));
-  await expect.poll(async () => (await mails()).length, { timeout: 10_000 }).toBe(1);
+  await expect.poll(async () => (await mails()).length).toBe(1);
 
   const path = `/v1/jobs/${id}/notify`;
   const clicks = await Promise.all([admin.call('POST', path), admin.call('POST', path)]);
@@ -227,7 +225,7 @@ test('a double click sends a mail again once, and the links in it open pages wit
   const mailOf = async () =>
     (await admin.succeed<{ mail: { state: string }[] }>('GET', `/v1/jobs/${id}`)).mail;
   await expect
-    .poll(async () => (await mailOf()).map(({ state }) => state), { timeout: 10_000 })
+    .poll(async () => (await mailOf()).map(({ state }) => state))
     .toEqual(['accepted', 'accepted']);
   expect((await admin.call('POST', path)).status).toBe(202);
   expect(await mails()).toHaveLength(2);

@@ -48,7 +48,7 @@ beforeAll(async () => {
     '/v1/users',
     users.slice(0, 10).map(({ userId }) => ({ userId })),
   );
-}, 120_000);
+});
 
 const stateOf = async (workspaceId: string) =>
   (

@@ -88,7 +88,7 @@ test('deleted users are restored byte for byte, once, and a mail reports it', as
   expect(await rowsOf('whole')).toEqual(before);
   const log = await admin.download(`/v1/restores/${again.id}/log`);
   expect(log.toString().trimEnd().split('\n')).toHaveLength(selected + 1);
-}, 120_000);
+});
 
 test('a restore of chosen users leaves existing users unchanged, and does not find users that were not deleted', async () => {
   const admin = await stack().workspace('chosen');
@@ -151,7 +151,7 @@ test('a damaged part is detected before a row is written, and named; other users
     restored: (COUNT * 4) / 5 - 1,
     present: 1,
   });
-}, 120_000);
+});
 
 test('a restore does not depend on the order of names in the header file', async () => {
   const admin = await stack().workspace('swapped');

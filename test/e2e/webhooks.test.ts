@@ -69,7 +69,7 @@ const revealing =
   };
 
 const arrived = async (count: number): Promise<void> => {
-  await expect.poll(() => receiver.received.length, { timeout: 30_000 }).toBe(count);
+  await expect.poll(() => receiver.received.length).toBe(count);
 };
 
 /** The first round of each delivery of this file. */
@@ -91,11 +91,11 @@ test('the end of an export is delivered, and a retry after a 500 has the same id
   const job = await exportAll(admin);
   await arrived(1);
   await expect
-    .poll(async () => (await deliveries())[0], { timeout: 10_000 })
+    .poll(async () => (await deliveries())[0])
     .toMatchObject({ state: 'pending', attempts: 1, lastStatus: 500 });
   await arrived(2);
   await expect
-    .poll(deliveries, { timeout: 10_000 })
+    .poll(deliveries)
     .toMatchObject([{ state: 'delivered', attempts: 2, lastStatus: 200, nextAttemptAt: null }]);
   const [first, second] = receiver.received;
   expect(second?.headers['webhook-id']).toBe(first?.headers['webhook-id']);
@@ -164,17 +164,13 @@ test('a 410 switches the webhook off, a redirect is not followed, and the job is
   const { admin, webhook, deliveries } = await hooked('gone');
   answer = () => [307, { location: goal.url() }];
   await admin.succeed('POST', `/v1/webhooks/${webhook.id}/test`);
-  await expect
-    .poll(deliveries, { timeout: 10_000 })
-    .toMatchObject([{ state: 'failed', lastStatus: 307 }]);
+  await expect.poll(deliveries).toMatchObject([{ state: 'failed', lastStatus: 307 }]);
   expect(goal.received).toEqual([]);
   await goal.stop();
   answer = () => 410;
   const job = await exportAll(admin);
   const look = () => admin.succeed<Webhook>('GET', `/v1/webhooks/${webhook.id}`);
-  await expect
-    .poll(look, { timeout: 10_000 })
-    .toMatchObject({ enabled: false, disabledReason: 'gone' });
+  await expect.poll(look).toMatchObject({ enabled: false, disabledReason: 'gone' });
   expect(job.state).toBe('succeeded');
 });
 

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { API_ROLE, WORKER_ROLE } from '../../db/roles.ts';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { requestWorkflowIdOf } from '../../workflows/contracts/delete-all.ts';
@@ -8,12 +8,12 @@ import { createDeleteAllApi } from '../support/http/delete-all-api.ts';
 import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
+import { waitUntil, waitFor } from '../support/wait.ts';
 
 const stack = useOwnStack();
 
 const USERS = 50_000;
 const LINES = 30_000;
-const PATIENCE_MS = 60_000;
 
 /** Connected to another database without time-outs, so no fault ends this connection. */
 let admin: Client;
@@ -59,7 +59,7 @@ const changePassword = async (): Promise<Undo> => {
 const rename = async (): Promise<Undo> => {
   await run(`ALTER DATABASE ${database} ALLOW_CONNECTIONS false`);
   await cut();
-  await vi.waitFor(() => run(`ALTER DATABASE ${database} RENAME TO elsewhere`), PATIENCE_MS);
+  await waitFor(() => run(`ALTER DATABASE ${database} RENAME TO elsewhere`));
   await run('ALTER DATABASE elsewhere ALLOW_CONNECTIONS true');
   return () => run(`ALTER DATABASE elsewhere RENAME TO ${database}`);
 };
@@ -118,26 +118,20 @@ const slowDown = (workspaceId: string, event: string) =>
  * next try.
  */
 const untilTriedAgain = (workflowId: string) =>
-  vi.waitFor(
-    async () => {
-      const { raw } = await stack().temporal.workflow.getHandle(workflowId).describe();
-      const types = (raw.pendingActivities ?? []).map(
-        ({ lastFailure }) => lastFailure?.applicationFailureInfo?.type,
-      );
-      expect(types).toContain('databaseUnavailable');
-    },
-    { timeout: PATIENCE_MS, interval: 100 },
-  );
+  waitFor(async () => {
+    const { raw } = await stack().temporal.workflow.getHandle(workflowId).describe();
+    const types = (raw.pendingActivities ?? []).map(
+      ({ lastFailure }) => lastFailure?.applicationFailureInfo?.type,
+    );
+    expect(types).toContain('databaseUnavailable');
+  }, 100);
 
 /**
  * Waits until the job is in this phase. In the phases of these tests no step is a local activity,
  * so Temporal reports each failed step.
  */
 const untilPhase = (client: ApiClient, id: string, phase: string) =>
-  vi.waitUntil(
-    async () => (await client.succeed<Job>('GET', `/v1/jobs/${id}`)).phase === phase,
-    PATIENCE_MS,
-  );
+  waitUntil(async () => (await client.succeed<Job>('GET', `/v1/jobs/${id}`)).phase === phase);
 
 const prepareImport = async (workspaceId: string) => {
   const client = await stack().workspace(workspaceId);

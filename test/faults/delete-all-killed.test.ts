@@ -1,14 +1,14 @@
-import { beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { ApiClient } from '../../local/api-client.ts';
 import { createDeleteAllApi, type DeleteAllRequest } from '../support/http/delete-all-api.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
+import { waitUntil } from '../support/wait.ts';
 
 /**
  * The window of these tests: long enough to kill all processes in it, and short enough to wait for
  * its end.
  */
 const WINDOW_MS = 60_000;
-const PATIENCE_MS = 90_000;
 
 const stack = useOwnStack({ env: { DELETE_ALL_WINDOW: '60s' } });
 
@@ -30,10 +30,10 @@ const isReady = async (): Promise<boolean> => {
 /** Kills a process of the stack, and waits until it was started again and the API is ready. */
 const kill = async (victim: (typeof VICTIMS)[number]): Promise<void> => {
   const pidOf = () => stack().stack.info().pids[victim];
-  const pid = await vi.waitUntil(pidOf, { timeout: PATIENCE_MS });
+  const pid = await waitUntil(pidOf);
   process.kill(pid, 'SIGKILL');
-  await vi.waitUntil(() => pidOf() !== undefined && pidOf() !== pid, { timeout: PATIENCE_MS });
-  await vi.waitUntil(isReady, { timeout: PATIENCE_MS, interval: 200 });
+  await waitUntil(() => pidOf() !== undefined && pidOf() !== pid);
+  await waitUntil(isReady, 200);
 };
 
 const isState = (state: string) => (request: DeleteAllRequest) => request.state === state;

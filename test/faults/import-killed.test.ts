@@ -70,7 +70,6 @@ test.each(POINTS)(
     );
     expect(last).toEqual({ city: 'city 24005', tags: ['t5', 't12005', 't24005'] });
   },
-  120_000,
 );
 
 /** Half of the lines have a cell too many. */
@@ -99,4 +98,4 @@ test('if the worker is killed while it checks a file, a dry run counts lines onc
     const rows = await stack().sql(`SELECT FROM ${table} WHERE workspace_id = 'checking'`);
     expect(rows).toEqual([]);
   }
-}, 120_000);
+});

@@ -105,7 +105,7 @@ test.skipIf(!canTrace)(
     };
     const jobId = await trial.start();
     try {
-      await expect.poll(triedAgain, { timeout: 20_000 }).toEqual({ again: true, deleted: 0 });
+      await expect.poll(triedAgain).toEqual({ again: true, deleted: 0 });
     } finally {
       tracer.kill('SIGINT');
       await ended;

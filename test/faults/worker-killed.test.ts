@@ -29,5 +29,4 @@ test.each(POINTS)(
     expect(job).toMatchObject(allDeleted(trial));
     await expectInvariants(trial);
   },
-  120_000,
 );

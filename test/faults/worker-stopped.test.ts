@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { CrashPoint } from '../../activities/deps.ts';
 import { startSecondWorker } from '../support/stack/second-worker.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
+import { waitUntil } from '../support/wait.ts';
 
 const stack = useOwnStack({ mainFiles: { worker: 'test/support/stack/stopping-worker.ts' } });
 
@@ -45,17 +46,16 @@ test.each(POINTS)(
     });
     const body = { previewId: preview.id, confirm: { count: SELECTED }, reason: 'test' };
     const { id: jobId } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', body);
-    const appears = (name: string) =>
-      vi.waitUntil(() => existsSync(join(dataDir, name)), { timeout: 60_000, interval: 50 });
+    const appears = (name: string) => waitUntil(() => existsSync(join(dataDir, name)), 50);
     await appears('stopped');
     const pid = running.info().pids.worker ?? 0;
     const stopSecond = startSecondWorker(pid);
     try {
       // A cancel is refused while the stopped worker's batch is open. After a time-out, PostgreSQL
       // rolls the batch back.
-      await vi.waitUntil(
+      await waitUntil(
         async () => (await admin.call('POST', `/v1/jobs/${jobId}/cancel`)).status === 202,
-        { timeout: 60_000, interval: 500 },
+        500,
       );
       const job = await admin.finish(jobId);
       expect(job).toMatchObject({

@@ -23,7 +23,7 @@ test('the console is built once, and again only if its sources have changed', as
   await prepareConsole(dataDir);
   expect(stamp(folder)).toBeGreaterThan(built);
   expect(readFileSync(join(folder, 'sources.sha256'), 'utf8')).toBe(hashConsoleSources());
-}, 120_000);
+});
 
 test('a stop of the start ends the build, and leaves nothing that counts as built', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'keepsake-build-'));

@@ -78,7 +78,7 @@ test('a key is created with an expiry, and the list has its expiry, last use and
     '-',
   ]);
   expect(other!.slice(from).split(/  +/)).toEqual([moment, '-', '-', '-']);
-}, 60_000);
+});
 
 test('an invalid or past expiry is refused, and no key is created', async () => {
   const wrong = await create(['--expires', 'soon']);
@@ -89,4 +89,4 @@ test('an invalid or past expiry is refused, and no key is created', async () => 
   expect(over.errors.at(-1)).toBe('The key would end before it begins: choose a later time.');
   const { rows } = await database().owner.pool.query('SELECT count(*) AS n FROM api_keys');
   expect(rows[0].n).toBe(2);
-}, 60_000);
+});

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { listMigrations } from '../../db/schema-version.ts';
 import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
 import { useDatabase } from '../support/database/database.ts';
+import { waitUntil } from '../support/wait.ts';
 
 const database = useDatabase();
 const NAME = 'keepsake_to_migrate';
@@ -75,7 +76,7 @@ test('migrate waits for a locked table only for a limited time at once, and trie
     };
     // While it does not wait, no other statement waits behind it.
     for (const expected of [true, false, true]) {
-      await vi.waitUntil(async () => (await isWaiting()) === expected, { timeout: 30_000 });
+      await waitUntil(async () => (await isWaiting()) === expected);
     }
     await holder.query('COMMIT');
     expect((await migrated).at(-1)).toMatch(/^The schema is now at /);

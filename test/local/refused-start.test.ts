@@ -5,11 +5,12 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { holdPort } from '../../local/held-port.ts';
 import { useDatabase } from '../support/database/database.ts';
 import { startFakePooler } from '../support/database/fake-pooler.ts';
 import { argumentsFor } from '../support/stack/builds.ts';
+import { waitFor } from '../support/wait.ts';
 
 const database = useDatabase();
 let dataDir: string;
@@ -158,7 +159,7 @@ test.each(PROCESSES)('%s ends when the schema is missing or older', async (file)
 
 test('the API starts although the database is away', async () => {
   const { child: api, url } = await start('api/main.ts', 'postgres://x@127.0.0.1:1/x');
-  await vi.waitFor(async () => expect((await fetch(`${url}/healthz`)).status).toBe(200), 30_000);
+  await waitFor(async () => expect((await fetch(`${url}/healthz`)).status).toBe(200));
   const ended = once(api, 'exit');
   api.kill('SIGKILL');
   await ended;
@@ -192,8 +193,7 @@ test('a worker waits for PostgreSQL, then for Temporal, logs this, and ends at S
   const { child } = await start('worker/main.ts', gate.url);
   let said = '';
   child.stdout!.on('data', (chunk: Buffer) => (said += String(chunk)));
-  const until = (text: string) =>
-    vi.waitFor(() => expect(said).toContain(text), { timeout: 50_000, interval: 50 });
+  const until = (text: string) => waitFor(() => expect(said).toContain(text), 50);
   await until(
     '"attempt":2,"pauseMs":2000,"msg":"PostgreSQL is not available: the worker waits for it"',
   );
@@ -223,7 +223,7 @@ test('the API logs that the database is away, and continues to run', async () =>
   const { child, url } = await start('api/main.ts', gate.url);
   const [line] = (await once(child.stdout!, 'data')) as [Buffer];
   expect(String(line)).toContain('PostgreSQL is not available: requests are answered with 503');
-  await vi.waitFor(async () => expect((await fetch(`${url}/healthz`)).status).toBe(200), 30_000);
+  await waitFor(async () => expect((await fetch(`${url}/healthz`)).status).toBe(200));
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);

@@ -73,7 +73,7 @@ test('missing attributes, schedules and the sweep are created once, also by simu
   await client.schedule.getHandle('scrub-backups').delete();
   await client.workflow.getHandle(SWEEP.id).terminate();
   expect(await register(client, 'default', QUEUE)).toEqual(['scrub-backups', SWEEP.id]);
-}, 60_000);
+});
 
 test('the schedule that an earlier version had for the sweep is deleted', async () => {
   server = await startDevServer();
@@ -85,7 +85,7 @@ test('the schedule that an earlier version had for the sweep is deleted', async 
   });
   await register(client, 'default', QUEUE);
   await expect(client.schedule.getHandle(SWEEP.id).describe()).rejects.toThrow(/not found/i);
-}, 60_000);
+});
 
 test('a search attribute of another type ends the start of a worker with its name', async () => {
   server = await startDevServer(add('KeepsakePhase', 'Text'));
@@ -101,9 +101,9 @@ test('a search attribute of another type ends the start of a worker with its nam
   // The solution in the message is enough.
   await server.cli('operator', 'search-attribute', 'remove', '--yes', '--name', 'KeepsakePhase');
   await expect
-    .poll(() => register(server!.client, 'default', QUEUE).catch(() => []), { timeout: 20_000 })
+    .poll(() => register(server!.client, 'default', QUEUE).catch(() => []))
     .toContain('KeepsakePhase');
-}, 60_000);
+});
 
 test('a namespace without room for a search attribute ends the start with the type of the attribute', async () => {
   server = await startDevServer(...many(10, 'Keyword'));
@@ -115,7 +115,7 @@ test('a namespace without room for a search attribute ends the start with the ty
   );
   expect(error?.message).toContain('cannot have more than 10');
   expect(error?.message).toContain('remove an unused attribute of that type');
-}, 60_000);
+});
 
 test.each([
   ['KeepsakeWindowClosesAt', 'Datetime', 3],
@@ -127,7 +127,6 @@ test.each([
     const refusal = register(server.client, 'default', QUEUE);
     await expect(refusal).rejects.toThrow(`search attribute ${name} of the type ${type}`);
   },
-  60_000,
 );
 
 test('a worker ends when its namespace does not exist', async () => {

@@ -146,4 +146,4 @@ test('stacks that choose the same ports start simultaneously, and each stack has
   await expect.poll(() => stacks[0]!.info().pids.api).toBeUndefined();
   expect((await fetch(`${api}/healthz`)).status).toBe(200);
   expect(stacks[0]!.info().pids.api).not.toBe(pids.api);
-}, 120_000);
+});

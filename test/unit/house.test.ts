@@ -15,7 +15,7 @@ const files = ['.', ...folders]
   )
   .filter((name) => /\.tsx?$/.test(name) && !name.endsWith('.d.ts'));
 const sources = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
-const product = files.filter((file) => !file.startsWith('test/'));
+const product = files.filter((file) => !/^(?:test\/|vitest\.)/.test(file));
 
 const IMPORT = /(?:from|import)\s*\(?\s*'(\.[^']+)'/g;
 
@@ -103,6 +103,13 @@ test('comments are no wider than 100 columns', () => {
       ),
   );
   expect(wide).toEqual([]);
+});
+
+test('tests wait by test/support/wait.ts or expect.poll, with one patience for all', () => {
+  const own = files
+    .filter((file) => file !== 'test/support/wait.ts' && file !== 'test/unit/house.test.ts')
+    .filter((file) => /\bvi\.wait(?:For|Until)\(/.test(sources.get(file) ?? ''));
+  expect(own, 'vi.waitFor gives up after a second, which a busy machine needs').toEqual([]);
 });
 
 const MOST_FILES = 20;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { insertRound } from '../../db/mails/mail-rounds.ts';
 import { type RequestNotice, requestWorkflowIdOf } from '../../workflows/contracts/delete-all.ts';
 import { workflowIdOf } from '../../workflows/contracts/jobs.ts';
@@ -7,6 +7,7 @@ import { mailWorkflowIdOf } from '../../workflows/contracts/mails.ts';
 import { runTemporal } from '../support/stack/dev-server.ts';
 import { makeExport, makeJob } from '../support/steps/export-rows.ts';
 import { useShortHistories } from '../support/stack/time-skipping.ts';
+import { waitUntil, waitFor } from '../support/wait.ts';
 
 /** A person with access to Temporal may start any workflow, and any activity without a workflow. */
 
@@ -52,7 +53,7 @@ const complete = async (workflowId: string, type: string, result: object | null)
       ({ activityType }) => activityType?.name === type,
     );
   };
-  const { activityId } = await vi.waitUntil(find, { timeout: 50_000 });
+  const { activityId } = await waitUntil(find);
   await runTemporal(env().address, [
     'activity',
     'complete',
@@ -110,7 +111,7 @@ test('an activity without a workflow sends no mail, and changes no job and no re
   expect(await jobOf(jobId)).toEqual(before);
   expect(mailCount()).toBe(mails);
   expect((await request.request()).state).toBe('requested');
-}, 90_000);
+});
 
 test('a workflow that is started by hand sends no false mail, and the true mail is sent later', async () => {
   const request = await ask();
@@ -132,8 +133,8 @@ test('a workflow that is started by hand sends no false mail, and the true mail 
   expect(mailCount()).toBe(approved);
   await request.send('revoke', { by: request.people.paul });
   expect(await request.ends('revoked')).toBe('revoked');
-  await vi.waitFor(() => expect(request.mailsTo('bob')).toContain('Deleting all users: revoked'));
-}, 90_000);
+  await waitFor(() => expect(request.mailsTo('bob')).toContain('Deleting all users: revoked'));
+});
 
 test('a further round is sent only if the API has recorded it, and only by its own workflow', async () => {
   const request = await ask();
@@ -148,7 +149,7 @@ test('a further round is sent only if the API has recorded it, and only by its o
   expect(mailCount()).toBe(mails);
   expect(await start('SendMail', workflowId, round)).toBeUndefined();
   expect(mailCount()).toBeGreaterThan(mails);
-}, 90_000);
+});
 
 test('the mail of a job that was started without one cannot be had by a workflow started by hand', async () => {
   const request = await ask();
@@ -165,7 +166,7 @@ test('the mail of a job that was started without one cannot be had by a workflow
   expect(mailCount()).toBe(mails);
   expect(await send({ notify: true })).toBeUndefined();
   expect(mailCount()).toBe(mails + 1);
-}, 90_000);
+});
 
 test('steps of a restore that somebody completes by hand make no mail say that users were restored', async () => {
   const request = await ask();
@@ -196,7 +197,7 @@ test('steps of a restore that somebody completes by hand make no mail say that u
     .mails.slice(mails)
     .map(({ subject }) => subject);
   expect(subjects).toEqual([`Restore failed: 0 users restored (${workspaceId})`]);
-}, 90_000);
+});
 
 test('an id in another spelling is refused', async () => {
   const request = await ask();
@@ -220,4 +221,4 @@ test('an id in another spelling is refused', async () => {
   expect(await start('DeleteUsers', 'delete/another', { jobId })).toBe('jobNotYours');
   expect(await start('ExportUsers', `export/${jobId}`, { jobId })).toBe('jobNotYours');
   expect(await jobOf(jobId)).toEqual(before);
-}, 90_000);
+});

@@ -1,6 +1,7 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { workflowIdOf } from '../../workflows/contracts/jobs.ts';
 import { useTimeSkipping } from '../support/stack/time-skipping.ts';
+import { waitFor } from '../support/wait.ts';
 
 const { ask, database, env } = useTimeSkipping();
 
@@ -20,10 +21,7 @@ const refusedSteps = async (workflowId: string, tries: number): Promise<string[]
  * local activity.
  */
 const untilRefused = (workflowId: string, step: string) =>
-  vi.waitFor(async () => expect(await refusedSteps(workflowId, 3)).toEqual([step]), {
-    timeout: 60_000,
-    interval: 200,
-  });
+  waitFor(async () => expect(await refusedSteps(workflowId, 3)).toEqual([step]), 200);
 
 test('an approval that the database refuses is applied once the database accepts it', async () => {
   const request = await ask();
@@ -35,7 +33,7 @@ test('an approval that the database refuses is applied once the database accepts
   await request.until('open');
   await request.send('withdraw', { by: request.people.bob });
   expect(await request.ends('withdrawn')).toBe('withdrawn');
-}, 90_000);
+});
 
 test('a job whose claim and end the database refuses succeeds once the database accepts them', async () => {
   const request = await ask();
@@ -55,7 +53,7 @@ test('a job whose claim and end the database refuses succeeds once the database 
   expect(await request.ends('completed')).toBe('completed');
   const { rows } = await sql(`SELECT state FROM jobs WHERE id = '${jobId}'`);
   expect(rows).toEqual([{ state: 'succeeded' }]);
-}, 90_000);
+});
 
 test('a job that is cancelled before it could be claimed ends as cancelled once the database is back', async () => {
   const request = await ask();
@@ -70,5 +68,5 @@ test('a job that is cancelled before it could be claimed ends as cancelled once 
   await sql('GRANT UPDATE ON jobs TO keepsake_worker');
   const ended = async () =>
     (await sql(`SELECT state FROM jobs WHERE id = '${jobId}' AND finished_at IS NOT NULL`)).rows;
-  await vi.waitFor(async () => expect(await ended()).toEqual([{ state: 'cancelled' }]), 30_000);
-}, 90_000);
+  await waitFor(async () => expect(await ended()).toEqual([{ state: 'cancelled' }]));
+});

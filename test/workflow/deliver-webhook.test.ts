@@ -70,7 +70,7 @@ beforeAll(async () => {
     await env.teardown();
     await receiver.stop();
   };
-}, 120_000);
+});
 
 afterAll(() => stop());
 

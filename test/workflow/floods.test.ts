@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { keepHistory } from '../support/steps/histories.ts';
 import { useTimeSkipping } from '../support/stack/time-skipping.ts';
+import { waitUntil } from '../support/wait.ts';
 
 /** A person with access to Temporal may send any message, in any number. */
 
@@ -52,7 +53,7 @@ test('a misspelled signal stops nothing and is recorded, whatever its content is
   await rawSignal(request, 'Approve', 'binary/encrypted');
   await rawSignal(request, 'x'.repeat(200));
   await rawSignal(request, '__temporal_approve');
-  await vi.waitUntil(async () => (await request.refusals()).length >= 4, { timeout: 30_000 });
+  await waitUntil(async () => (await request.refusals()).length >= 4);
   const told = await request.steps.told(request.id);
   expect(told.map(({ kind, refusal }) => `${kind} ${refusal}`)).toEqual(
     Array.from({ length: 4 }, () => 'unknown unknownSignal'),

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { keepHistory } from '../support/steps/histories.ts';
 import { SUGGESTED_EVENTS, useShortHistories } from '../support/stack/time-skipping.ts';
+import { waitFor } from '../support/wait.ts';
 
 /** A request continues in a new run before its history is full, and after a reset. */
 
@@ -23,10 +24,7 @@ const flood = async ({ handle }: Request): Promise<void> => {
 };
 
 const untilContinued = (request: Request) =>
-  vi.waitFor(async () => expect(await runsOf(request)).toBeGreaterThan(1), {
-    timeout: 30_000,
-    interval: 200,
-  });
+  waitFor(async () => expect(await runsOf(request)).toBeGreaterThan(1), 200);
 
 test('a flooded window stays open in the next run, with its deadline, and can be revoked there', async () => {
   const request = await ask();
@@ -39,13 +37,13 @@ test('a flooded window stays open in the next run, with its deadline, and can be
   const next = await request.handle.describe();
   expect(next.searchAttributes['KeepsakeWorkspace']).toEqual([request.people.workspaceId]);
   // Null until the next run has claimed the request.
-  await vi.waitFor(
+  await waitFor(
     async () =>
       expect(await request.handle.query('state')).toMatchObject({
         state: 'open',
         closesAt: closesAt!.getTime(),
       }),
-    { timeout: 30_000, interval: 200 },
+    200,
   );
   const firstRun = env().client.workflow.getHandle(request.handle.workflowId, first.runId);
   await keepHistory('continued', firstRun);
@@ -53,7 +51,7 @@ test('a flooded window stays open in the next run, with its deadline, and can be
   expect(await request.ends('revoked')).toBe('revoked');
   const approvals = request.mailsTo('bob').filter((subject) => subject.includes('is possible'));
   expect(approvals).toHaveLength(1);
-}, 90_000);
+});
 
 test('a job in progress is followed to its end by the next run of its request', async () => {
   const request = await ask();

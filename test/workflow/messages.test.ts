@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { DAY_MS, type People } from '../support/steps/delete-all.ts';
 import { keepHistory, readHistory } from '../support/steps/histories.ts';
 import { useTimeSkipping } from '../support/stack/time-skipping.ts';
+import { waitUntil } from '../support/wait.ts';
 
 const { ask, plan, provider, env } = useTimeSkipping();
 
@@ -24,7 +25,7 @@ const sendRaw = async (request: Request, signalName: string, payloads: [string, 
       })),
     },
   });
-  await vi.waitUntil(async () => (await request.refusals()).length > before, { timeout: 30_000 });
+  await waitUntil(async () => (await request.refusals()).length > before);
 };
 
 const ID = randomUUID();

@@ -1,8 +1,9 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { formatTimestamp } from '../../files/format.ts';
 import { DAY_MS } from '../support/steps/delete-all.ts';
 import { keepHistory } from '../support/steps/histories.ts';
 import { useTimeSkipping } from '../support/stack/time-skipping.ts';
+import { waitUntil, waitFor } from '../support/wait.ts';
 
 const { ask, plan, provider, database } = useTimeSkipping();
 
@@ -14,9 +15,7 @@ const asked = (of: Request) => `Requested: delete all users of ${of.people.works
 
 /** All mails to a person. Mails are sent in parallel with the workflow's steps, in any order. */
 const hears = (of: Request, person: string, subjects: string[]) =>
-  vi.waitFor(() => expect(of.mailsTo(person).toSorted()).toEqual(subjects.toSorted()), {
-    timeout: 20_000,
-  });
+  waitFor(() => expect(of.mailsTo(person).toSorted()).toEqual(subjects.toSorted()));
 
 const approve = async (request: Request, reason?: string) => {
   const { pia } = request.people;
@@ -169,7 +168,7 @@ test('after a run that deleted no user, the window stays open and closes at its 
   await request.sleep(DAY_MS);
   plan({ state: 'failed', deleted: 0 });
   const first = await request.run();
-  await vi.waitUntil(async () => (await request.request()).job_id !== null);
+  await waitUntil(async () => (await request.request()).job_id !== null);
   await request.until('open');
   const { job_id: jobId, closes_at: after } = await request.request();
   expect(after!.getTime()).toBe(closesAt);
@@ -177,7 +176,7 @@ test('after a run that deleted no user, the window stays open and closes at its 
   await request.handle.signal('run', { decisionId: first });
   plan({ state: 'failed', deleted: 0 });
   await request.run(request.people.ada);
-  await vi.waitUntil(async () => (await request.request()).job_id !== jobId);
+  await waitUntil(async () => (await request.request()).job_id !== jobId);
   await request.until('open');
   await request.sleep(2 * DAY_MS);
   expect(await request.ends('expired')).toBe('expired');

@@ -1,7 +1,8 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { DAY_MS } from '../support/steps/delete-all.ts';
 import { keepHistory } from '../support/steps/histories.ts';
 import { useTimeSkipping } from '../support/stack/time-skipping.ts';
+import { waitUntil } from '../support/wait.ts';
 
 /** The users that a run has left are retried only in an open window, after the same checks. */
 
@@ -25,7 +26,7 @@ const tryAgain = async (request: Request, jobId: string, by: string) => {
   const decisionId = await request.steps.insertDecision(request.id, 'retry', { by, jobId });
   await request.handle.signal('retry', { decisionId });
   const isDecided = async () => (await request.steps.outcome(decisionId)).outcome !== 'pending';
-  await vi.waitUntil(isDecided, { timeout: 30_000 });
+  await waitUntil(isDecided);
   return (await request.steps.outcome(decisionId)).refusal;
 };
 
@@ -107,9 +108,7 @@ test('of a retry and a revocation at the same time, exactly one is accepted', as
     handle.signal('revoke', { decisionId: revoke }),
   ]);
   const outcomes = async () => [await steps.outcome(retry), await steps.outcome(revoke)];
-  await vi.waitUntil(async () => (await outcomes()).every(({ outcome }) => outcome !== 'pending'), {
-    timeout: 30_000,
-  });
+  await waitUntil(async () => (await outcomes()).every(({ outcome }) => outcome !== 'pending'));
   const accepted = (await outcomes()).filter(({ outcome }) => outcome === 'accepted');
   expect(accepted).toHaveLength(1);
   const isRevoked = (await steps.outcome(revoke)).outcome === 'accepted';

@@ -69,7 +69,7 @@ beforeAll(async () => {
     await env.teardown();
     await provider.stop();
   };
-}, 120_000);
+});
 
 afterAll(() => stop());
 

@@ -40,7 +40,7 @@ beforeAll(async () => {
     await running;
     await env.teardown();
   };
-}, 120_000);
+});
 
 afterAll(() => stop());
 
@@ -71,7 +71,7 @@ test('a paused sweep waits until it is triggered or resumed, and its next run is
   await env.sleep('3 minutes');
   expect(sweeps).toBeGreaterThan(1);
   await next.terminate();
-}, 120_000);
+});
 
 test('the sweep runs every minute, also after a failure, and continues in a new run after hours', async () => {
   const handle = await start();
@@ -83,4 +83,4 @@ test('the sweep runs every minute, also after a failure, and continues in a new 
   await expect(handle.result()).rejects.toBeInstanceOf(WorkflowContinuedAsNewError);
   expect(sweeps).toBeGreaterThanOrEqual(360);
   await env.client.workflow.getHandle(handle.workflowId).terminate();
-}, 120_000);
+});

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createApiKey } from '../../../db/api-keys.ts';
 import { exportPrefix } from '../../../files/part-key.ts';
 import type { ExportToMake } from '../../support/steps/export-rows.ts';
 import { useFileApi } from '../exports/downloads-support.ts';
+import { waitUntil } from '../../support/wait.ts';
 
 const api = useFileApi();
 
@@ -261,9 +262,7 @@ test('a restore whose backup is removed while the request runs answers 410 and s
     id,
   ]);
   const answer = api().call('POST', `/v1/backups/${id}/restores`, {}, {});
-  await vi.waitUntil(
-    async () => (await query('SELECT FROM pg_locks WHERE NOT granted')).length > 0,
-  );
+  await waitUntil(async () => (await query('SELECT FROM pg_locks WHERE NOT granted')).length > 0);
   await client.query('COMMIT');
   client.release();
   expect((await answer).json()).toMatchObject({ status: 410, type: '/problems/gone' });

@@ -1,9 +1,10 @@
 import type { AddressInfo } from 'node:net';
 import { parse } from 'csv-parse/sync';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { guardedCell } from '../../support/http/guarded.ts';
 import { filePart, optionsPart, upload } from '../../support/http/multipart.ts';
 import { useApi } from '../support.ts';
+import { waitUntil, waitFor } from '../../support/wait.ts';
 
 const api = useApi();
 let jobId = '';
@@ -182,26 +183,21 @@ test('readers that disconnect at any time free their connection, and the log can
   for (let n = 0; n < 10; n++) {
     const stop = new AbortController();
     // Until an earlier reader is gone, the workspace may have no further one.
-    const answer = await vi.waitUntil(
-      async () => {
-        const one = await read(long, stop);
-        return one.status === 200 && one;
-      },
-      { timeout: 10_000 },
-    );
+    const answer = await waitUntil(async () => {
+      const one = await read(long, stop);
+      return one.status === 200 && one;
+    });
     await answer.body?.getReader().read();
     stop.abort();
   }
   const { pool } = database.api;
-  await vi.waitFor(
-    () =>
-      expect({ used: pool.totalCount - pool.idleCount, waiting: pool.waitingCount }).toEqual({
-        used: 0,
-        waiting: 0,
-      }),
-    { timeout: 20_000 },
+  await waitFor(() =>
+    expect({ used: pool.totalCount - pool.idleCount, waiting: pool.waitingCount }).toEqual({
+      used: 0,
+      waiting: 0,
+    }),
   );
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     const { rows } = await database.owner.pool.query(
       `SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()`,
     );

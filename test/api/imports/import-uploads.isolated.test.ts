@@ -15,6 +15,7 @@ import {
   uploadList,
 } from '../../support/http/multipart.ts';
 import { useApi } from '../support.ts';
+import { waitFor } from '../../support/wait.ts';
 
 const MIB = 1024 * 1024;
 const MAX_FILE_BYTES = 300 * MIB;
@@ -126,12 +127,12 @@ const pour = async (
 };
 
 const until = async (isSo: () => boolean): Promise<void> => {
-  await vi.waitFor(() => expect(isSo()).toBe(true), { timeout: 10_000, interval: 10 });
+  await waitFor(() => expect(isSo()).toBe(true), 10);
 };
 
 /** Waits until the first part of an upload is stored. */
 const partialStored = () =>
-  vi.waitFor(async () => expect((await files()).join()).toContain('.partial'), { timeout: 10_000 });
+  waitFor(async () => expect((await files()).join()).toContain('.partial'));
 
 test('a large file is streamed to storage and not held in memory', async () => {
   const sending = await begin('userId,firstName\n');
@@ -150,7 +151,7 @@ test('a large file is streamed to storage and not held in memory', async () => {
     result: { bytes: number };
   };
   expect(job.result.bytes).toBe(LARGE_FILE_BYTES + 16 * MIB + 'userId,firstName\n'.length);
-}, 120_000);
+});
 
 test.each([
   ['an Excel workbook', Buffer.from('PK\x03\x04[Content_Types].xml'), 'Excel workbook'],
@@ -165,7 +166,7 @@ test.each([
   expect(sending.answer()).toMatch(/^HTTP\/1\.1 422/);
   expect(sending.answer()).toContain('"pointer":"/file"');
   sending.socket.destroy();
-  await vi.waitFor(async () => expect(await files()).toEqual(kept));
+  await waitFor(async () => expect(await files()).toEqual(kept));
 });
 
 test('a slow storage limits how much a client can send', async () => {
@@ -184,7 +185,7 @@ test('a slow storage limits how much a client can send', async () => {
   // The API notices the closed connection only when it reads from it.
   taken?.resume();
   await until(() => taken?.destroyed === true);
-}, 60_000);
+});
 
 test('a client that disconnects during an upload leaves no file and no job', async () => {
   const before = { files: await files(), jobs: await jobCount() };
@@ -192,10 +193,10 @@ test('a client that disconnects during an upload leaves no file and no job', asy
     const sending = await begin(fileStart);
     await partialStored();
     sending.socket.destroy();
-    await vi.waitFor(async () => expect(await files()).toEqual(before.files), { timeout: 10_000 });
+    await waitFor(async () => expect(await files()).toEqual(before.files));
   }
   expect(await jobCount()).toBe(before.jobs);
-}, 60_000);
+});
 
 test('a client that stops, or sends too slowly, gets 408 and leaves no file and no job', async () => {
   const before = { files: await files(), jobs: await jobCount() };
@@ -212,9 +213,9 @@ test('a client that stops, or sends too slowly, gets 408 and leaves no file and 
   await dripping.ended;
   await drip;
   expect(dripping.answer()).toMatch(/^HTTP\/1\.1 408/);
-  await vi.waitFor(async () => expect(await files()).toEqual(before.files), { timeout: 10_000 });
+  await waitFor(async () => expect(await files()).toEqual(before.files));
   expect(await jobCount()).toBe(before.jobs);
-}, 60_000);
+});
 
 test('a client that keeps sending may take longer than the time limit of other bodies', async () => {
   const sending = await begin('userId\n');
@@ -228,7 +229,7 @@ test('a client that keeps sending may take longer than the time limit of other b
   await until(() => sending.answer().includes('\r\n\r\n{'));
   expect(sending.answer()).toMatch(/^HTTP\/1\.1 202/);
   sending.socket.destroy();
-}, 60_000);
+});
 
 test('a file that is too large by its content-length is refused at once, and any other at the limit', async () => {
   const before = { files: await files(), jobs: await jobCount() };
@@ -249,7 +250,7 @@ test('a file that is too large by its content-length is refused at once, and any
     sending.socket.destroy();
   }
   expect({ files: await files(), jobs: await jobCount() }).toEqual(before);
-}, 120_000);
+});
 
 test('a refusal is answered while the client still sends', async () => {
   const form = formOf([optionsPart({ mode: 'wrong' }), filePart(Buffer.alloc(64 * MIB, 'x'))]);
@@ -279,7 +280,7 @@ test('an upload beyond the limit is refused as busy, and is accepted after anoth
   expect(list.body).toMatchObject({ status: 503, type: '/problems/busy' });
   vi.restoreAllMocks();
   for (const socket of sockets) socket.destroy();
-  await vi.waitFor(async () => expect((await upload(api())).status).toBe(202), { timeout: 10_000 });
+  await waitFor(async () => expect((await upload(api())).status).toBe(202));
 });
 
 test('the API does not wait for a running upload when it closes', async () => {

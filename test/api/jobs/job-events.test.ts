@@ -136,9 +136,7 @@ test('a key has a maximum number of streams, and a closed stream makes room for 
 
   streams[0]!.close();
   let again: EventReader | undefined;
-  await expect
-    .poll(async () => (again = await open(id, undefined, key)).status, { timeout: 10_000 })
-    .toBe(200);
+  await expect.poll(async () => (again = await open(id, undefined, key)).status).toBe(200);
   for (const stream of [...streams, again!]) stream.close();
 });
 

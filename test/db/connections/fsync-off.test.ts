@@ -1,4 +1,4 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { toFailure } from '../../../activities/failures.ts';
 import {
   countOf,
@@ -9,6 +9,7 @@ import {
   useDeletionSteps,
 } from '../../support/steps/deletion.ts';
 import { useOwnServer } from '../../support/database/own-server.ts';
+import { waitFor } from '../../support/wait.ts';
 
 // Set on the command line, as in other tests, the setting could not be changed by a reload.
 const database = useOwnServer({ fsync: undefined });
@@ -18,7 +19,7 @@ const steps = useDeletionSteps(database);
 const reload = async (fsync: 'on' | 'off'): Promise<void> => {
   await database().owner.pool.query(`ALTER SYSTEM SET fsync = ${fsync}`);
   await database().owner.pool.query('SELECT pg_reload_conf()');
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     const { rows } = await database().app.pool.query<{ fsync: string }>('SHOW fsync');
     expect(rows).toEqual([{ fsync }]);
   });

@@ -17,6 +17,7 @@ import {
   startExport,
   useDeletionSteps,
 } from '../../support/steps/deletion.ts';
+import { waitFor } from '../../support/wait.ts';
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -218,7 +219,7 @@ test('a clock that drifts while the worker runs is logged once, and measured at 
   });
   const beats = async (count: number) => {
     const from = skews.length;
-    await vi.waitFor(() => expect(skews.length).toBeGreaterThan(from + count));
+    await waitFor(() => expect(skews.length).toBeGreaterThan(from + count));
   };
   await beats(2);
   drift = -31 * DAY_MS;

@@ -31,7 +31,7 @@ test('a trigger that takes a lock for each user makes batches smaller, but does 
   const { exportId } = await steps.backUp(jobId);
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 20_000 });
   expect(await countOf(database(), 'locks')).toBe(20_000);
-}, 60_000);
+});
 
 test('a batch is made smaller if its rehearsal takes too many locks', async () => {
   const count = 9_000;
@@ -54,7 +54,7 @@ test('a batch is made smaller if its rehearsal takes too many locks', async () =
   const { deleted } = await steps.remove(jobId, exportId);
   // A batch that splits a pair fails, and then none of its users is deleted.
   expect(deleted).toBeGreaterThan(0);
-}, 120_000);
+});
 
 test('a restore that needs more locks than PostgreSQL has fails, and its error names the setting to raise', async () => {
   const count = 20_000;

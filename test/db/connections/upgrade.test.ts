@@ -141,7 +141,7 @@ beforeAll(async () => {
   await migrate(client, (number) => number > LAST_BEFORE);
   await client.end();
   database = openTestDatabase(url.href);
-}, 120_000);
+});
 
 afterAll(async () => {
   await closeTestDatabase(database);

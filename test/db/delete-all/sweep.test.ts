@@ -38,7 +38,7 @@ beforeAll(async () => {
   mails = await startMailRecorder();
   await addSearchAttributes(server.client, 'default');
   people = await seedPeople(database(), 'swept');
-}, 60_000);
+});
 
 afterAll(async () => {
   await mails.stop();

@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from '../../../db/client.ts';
 import {
   completeExport,
@@ -30,6 +30,7 @@ import {
 } from '../../support/steps/deletion.ts';
 import { withoutChecks } from '../../support/steps/gate.ts';
 import { expectInvariants } from '../../support/database/invariants.ts';
+import { waitFor } from '../../support/wait.ts';
 
 /**
  * After a crash (`pg_ctl -m immediate`), PostgreSQL has lost transaction ids that were not written
@@ -70,13 +71,10 @@ const stopWalWriter = async (): Promise<() => Promise<void>> => {
     sendSignal(before, 'SIGQUIT');
     // A continued process would still write; the server would wait for a stopped process.
     sendSignal(walWriter, 'SIGKILL');
-    await vi.waitFor(
-      async () => {
-        expect(postgres?.pid()).not.toBe(before);
-        await asOwner('SELECT');
-      },
-      { timeout: 30_000, interval: 100 },
-    );
+    await waitFor(async () => {
+      expect(postgres?.pid()).not.toBe(before);
+      await asOwner('SELECT');
+    }, 100);
   };
 };
 
@@ -156,7 +154,7 @@ beforeAll(async () => {
   keptInCopy = await keepSnapshot(copy);
   firstFresh = await nextId();
   await crash();
-}, 120_000);
+});
 
 afterAll(async () => {
   await closeTestDatabase(database);

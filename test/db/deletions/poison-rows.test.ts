@@ -97,7 +97,7 @@ test('a row that another transaction locks is reported, and all other users are 
   expect(result).toMatchObject({ state: 'partiallySucceeded', failures: 1 });
   expect(reasons).toEqual({ 'u-6': 'failed locked' });
   expect(await countOf(database(), 'locked')).toBe(6);
-}, 30_000);
+});
 
 test('a row that was locked during one pass is deleted by a later pass', async () => {
   const workspace = await seedWorkspace(database(), 'unlocked', 10);

@@ -9,6 +9,7 @@ import {
   useDeletionSteps,
 } from '../../support/steps/deletion.ts';
 import { restoreUsers, rowsOf } from '../../support/steps/restore.ts';
+import { waitUntil } from '../../support/wait.ts';
 
 /**
  * If a rehearsal finds no user, the first batch that deletes one is rehearsed before it commits.
@@ -73,7 +74,7 @@ test('a user that was locked during the rehearsal is not deleted without another
   const { exportId } = await steps.backUp(jobId);
   const letGo = await hold(table, 'u-1');
   const removing = steps.remove(jobId, exportId).catch((error: unknown) => error);
-  await vi.waitUntil(isWaiting, { timeout: 10_000, interval: 20 });
+  await waitUntil(isWaiting, 20);
   await letGo();
   expect(await removing).toMatchObject({ type: 'notRestorable' });
   expect(await countOf(database(), workspace.workspaceId)).toBe(10);
@@ -85,7 +86,7 @@ test('a user that was locked during the rehearsal is deleted after another rehea
   const { exportId } = await steps.backUp(jobId);
   const letGo = await hold(table, 'u-1');
   const removing = steps.remove(jobId, exportId);
-  await vi.waitUntil(isWaiting, { timeout: 10_000, interval: 20 });
+  await waitUntil(isWaiting, 20);
   await letGo();
   expect(await removing).toEqual({ deleted: 1 });
 });
@@ -108,7 +109,7 @@ test('locked orders keep their own users, and all other users are deleted', asyn
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 38 });
   await client.query('ROLLBACK');
   client.release();
-}, 60_000);
+});
 
 test('users that can only be deleted together are deleted after a rehearsal of all of them', async () => {
   const { workspace, table } = await prepare(300);
@@ -183,11 +184,11 @@ test('while a batch of one lane is rehearsed, no other lane deletes a user', asy
   vi.mocked(rehearsal.rehearseRestore).mockResolvedValueOnce(false);
   const letGo = await hold(table, firstOfSecond);
   const removing = steps.remove(jobId, exportId).catch((error: unknown) => error);
-  await vi.waitUntil(isAsleep, { timeout: 20_000, interval: 5 });
+  await waitUntil(isAsleep, 5);
   await letGo();
   expect(await removing).toMatchObject({ type: 'notRestorable' });
   expect(await countOf(database(), workspace.workspaceId)).toBe(count);
-}, 90_000);
+});
 
 test('if all users of the first part are locked, the rehearsal takes users of a later part', async () => {
   const { workspace, table, ids, firstOfSecond, count } = await prepareTwoParts();
@@ -213,4 +214,4 @@ test('if all users of the first part are locked, the rehearsal takes users of a 
   }
   expect(mock.settledResults.slice(before)).toMatchObject([{ type: 'rejected' }]);
   expect(await countOf(database(), workspace.workspaceId)).toBe(count);
-}, 90_000);
+});

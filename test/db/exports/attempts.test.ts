@@ -208,7 +208,7 @@ const killHolder = async (jobId: string) => {
     );
     return (rows as { part: number }[]).map(({ part }) => part);
   };
-  await expect.poll(parts, { timeout: 20_000 }).toEqual([0, 1]);
+  await expect.poll(parts).toEqual([0, 1]);
   const { rowCount } = await asOwner(`SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
     WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%''(0,0)''%'`);
   expect(rowCount).toBe(1);

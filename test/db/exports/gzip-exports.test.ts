@@ -32,7 +32,7 @@ beforeAll(async () => {
      SELECT 'sparse', 'u-' || n, repeat(md5(n::text), 8) FROM generate_series(1, $1::int) n`,
     [USERS],
   );
-}, 60_000);
+});
 
 const columns = ['userId', 'firstName'];
 
@@ -62,7 +62,7 @@ test('a gzip export of several parts is one member that holds all users', async 
       expect(some.equals(bytes.subarray(start, end + 1))).toBe(true);
     }
   }
-}, 60_000);
+});
 
 test.each(['csv', 'ndjson'] as const)(
   'a gzip export of no users is one member as well (%s)',

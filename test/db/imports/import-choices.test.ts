@@ -160,7 +160,6 @@ test.each(['clear', 'keep'] as const)(
         : { cleared: { firstName: 4, city: 1, 'properties.number': 3 } },
     );
   },
-  60_000,
 );
 
 test.each([false, true])(

@@ -93,7 +93,6 @@ test.each([
     expect({ ...whole, lines: lines - others, imported: imported - others }).toEqual(counts);
     expect(await usersOf(apart.workspaceId)).toEqual(await usersOf(together.workspaceId));
   },
-  120_000,
 );
 
 const tags = (from: number, count: number) =>
@@ -126,7 +125,6 @@ test.each([
       expect(user).toEqual({ n: 100 });
     }
   },
-  120_000,
 );
 
 test('for a user with more than 100 tags, only lines that add a tag fail', async () => {

@@ -223,7 +223,7 @@ test('a chunk of only refused lines does not exhaust the locks of the server', a
   const { error, counts } = await steps.run(workspace, fileOf(1, 5_000, 'ours'));
   expect(error?.type).toBe('everyLineRefused');
   expect(counts).toMatchObject({ lines: 5_000, failed: 5_000 });
-}, 120_000);
+});
 
 test('the final sums of an import wait for a chunk that is being written', async () => {
   const workspace = await seedWorkspace(database(), 'ended', 0);

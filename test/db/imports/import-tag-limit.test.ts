@@ -153,7 +153,6 @@ test.each([1, 2, 3, 4, 5, 6])(
       expect(Object.fromEntries(rows.map((row) => [row.user_id, row.tags ?? []]))).toEqual(users);
     }
   },
-  60_000,
 );
 
 test('an import does not change another table with the name of its staging table', async () => {

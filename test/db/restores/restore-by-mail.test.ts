@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { cancelJob } from '../../../db/jobs/jobs.ts';
 import { eraseExport } from '../../../db/exports/removals.ts';
 import { useDatabase } from '../../support/database/database.ts';
@@ -6,6 +6,7 @@ import { reasonsOf, seedWorkspace, useDeletionSteps } from '../../support/steps/
 import { NONE, restoresByMail } from '../../support/steps/restore-by-mail.ts';
 import { deleteUsers, restoreUsers, rowsOf, runRestore } from '../../support/steps/restore.ts';
 import { tablesHolding } from '../../support/database/traces.ts';
+import { waitFor } from '../../support/wait.ts';
 
 /** Restores of users that a list names by email addresses, which only the backup's files hold. */
 
@@ -116,12 +117,12 @@ test('two attempts at the same time look up the addresses once', async () => {
   await holder.query('SELECT FROM job_addresses WHERE job_id = $1 FOR UPDATE', [id]);
   const both = Promise.all([look(id), look(id)]);
   // Both look-ups have read the backup, and are about to record the users that they found.
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     const { rowCount } = await asOwner(
       `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
     );
     expect(rowCount).toBe(2);
-  }, 10_000);
+  });
   await holder.query('COMMIT');
   holder.release();
   await both;

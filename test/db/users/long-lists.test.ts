@@ -79,7 +79,7 @@ beforeAll(async () => {
     `SELECT id FROM jobs ORDER BY created_at LIMIT 1 OFFSET ${JOBS / 2}`,
   );
   middle = row!.id;
-}, 120_000);
+});
 
 /**
  * Number of rows of large tables that the statements of a call read, and whether any statement

@@ -36,36 +36,33 @@ const runningCounts = async (): Promise<number> => {
   return rows[0]?.n ?? -1;
 };
 
-const abortAfter = (ms: number): AbortSignal => {
-  const controller = new AbortController();
-  setTimeout(() => controller.abort(), ms);
-  return controller.signal;
-};
-
 test('users are counted exactly', async () => {
   expect(await countUsersUntil(database().api.pool, count(all), never)).toBe(USERS);
 });
 
 test('a count that is aborted is over at once, and soon afterwards in PostgreSQL too', async () => {
-  const started = Date.now();
-  const counting = countUsersUntil(database().api.pool, count(slow(0.1)), abortAfter(300));
+  const reader = new AbortController();
+  const counting = countUsersUntil(database().api.pool, count(slow(60)), reader.signal);
   await expect.poll(runningCounts).toBe(1);
+  reader.abort();
   expect(await counting).toBeUndefined();
-  expect(Date.now() - started).toBeLessThan(1_000);
-  await expect.poll(runningCounts, { timeout: 1_000, interval: 20 }).toBe(0);
+  await expect.poll(runningCounts).toBe(0);
 });
 
 test('without the check of the connection, PostgreSQL would go on counting', async () => {
   const client = await database().api.pool.connect();
   const going = client.query(
-    `SELECT count(*) FROM generate_series(1, 20) n WHERE pg_sleep(0.1) IS NOT NULL`,
+    `SELECT count(*) FROM generate_series(1, 100) n WHERE pg_sleep(0.1) IS NOT NULL`,
   );
   going.catch(() => {});
   await expect.poll(runningCounts).toBe(1);
   client.release(true);
   await sleep(500);
   expect(await runningCounts()).toBe(1);
-  await expect.poll(runningCounts, { timeout: 5_000 }).toBe(0);
+  await database().owner.pool.query(
+    `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+      WHERE datname = current_database() AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()`,
+  );
 });
 
 test('PostgreSQL itself ends a count after its time, and the connection is not used again', async () => {
@@ -81,7 +78,9 @@ test('an abort before the count, or while a connection is awaited, takes no conn
     gone.abort();
     expect(await countUsersUntil(single.pool, count(all), gone.signal)).toBeUndefined();
     const holder = await single.pool.connect();
-    expect(await countUsersUntil(single.pool, count(all), abortAfter(100))).toBeUndefined();
+    expect(
+      await countUsersUntil(single.pool, count(all), AbortSignal.timeout(100)),
+    ).toBeUndefined();
     holder.release();
     expect(await countUsersUntil(single.pool, count(all), never)).toBe(USERS);
     expect(single.pool).toMatchObject({ totalCount: 1, waitingCount: 0 });
@@ -105,7 +104,7 @@ test('no statement on the same pool is hit by the end of a count, and no connect
     const working = others();
     for (let round = 0; round < 60; round++) {
       // Some counts end before the abort, some at the same time, and some after it.
-      const signal = abortAfter(round % 12);
+      const signal = AbortSignal.timeout(round % 12);
       const counted = await countUsersUntil(few.pool, count(slow(0.000_05)), signal);
       expect([USERS, undefined]).toContain(counted);
     }

@@ -1,4 +1,4 @@
-import { beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createListPreview } from '../../../db/deletions/previews.ts';
 import {
@@ -10,6 +10,7 @@ import {
 import { refusalCode } from '../../support/database/refusal-code.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { type SeededWorkspace, seedWorkspace } from '../../support/steps/deletion.ts';
+import { waitFor } from '../../support/wait.ts';
 
 /** What an attacker with a role of the database can and cannot do to lists and previews. */
 
@@ -144,7 +145,7 @@ test.each(['erases', 'completes'])(
         ? eraseUserList(db, own.id)
         : completeUserList(db, own, { entries: 2, repeated: 0, empty: 0 });
     const done = Promise.resolve(other).then(() => (isDone = true));
-    await vi.waitFor(async () => {
+    await waitFor(async () => {
       const { rows } = await database().owner.pool.query(
         `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
       );

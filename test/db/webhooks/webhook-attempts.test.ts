@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createActivities } from '../../../activities/activities.ts';
 import { delayAfter } from '../../../activities/webhooks/attempt-delivery.ts';
@@ -14,6 +14,7 @@ import {
 } from '../../support/http/webhook-receiver.ts';
 import { createWebhookSteps, isSignedBy, takeStep } from '../../support/steps/webhooks.ts';
 import { installQuietRuntime } from '../../support/stack/quiet-runtime.ts';
+import { waitFor } from '../../support/wait.ts';
 
 /** The effects and records of one attempt, with a real receiver, under the worker's role. */
 
@@ -296,7 +297,7 @@ test('a receiver that does not answer has four requests at a time, and the other
   const { attemptDelivery } = activitiesWith(true);
   const run = (deliveryId: string) => takeStep(attemptDelivery, { deliveryId, round: 1 });
   const underWay = ids.slice(0, 4).map(run);
-  await vi.waitFor(() => expect(answers).toHaveLength(4));
+  await waitFor(() => expect(answers).toHaveLength(4));
   await expect(run(ids[4]!)).rejects.toMatchObject({ type: 'webhookBusy' });
   const waiting = await steps.delivery(ids[4]!);
   expect(waiting).toMatchObject({ state: 'pending', attempts: 0 });
@@ -316,7 +317,7 @@ test('the webhooks of one workspace leave capacity for the webhooks of other wor
   const run = (deliveryId: string, looks: number) =>
     takeStep(attemptDelivery, { deliveryId, round: 1 }, looks);
   const underWay = ids.slice(0, 10).map((id) => run(id, 1));
-  await vi.waitFor(() => expect(answers).toHaveLength(10));
+  await waitFor(() => expect(answers).toHaveLength(10));
   await expect(run(ids[10]!, 1)).rejects.toMatchObject({ type: 'webhookBusy' });
   // The longer a delivery has waited, the less often it checks.
   await expect(run(ids[11]!, 30)).rejects.toMatchObject({ type: 'webhookBusy' });

@@ -25,7 +25,7 @@ beforeAll(async () => {
   server = await startDevServer();
   await addSearchAttributes(server.client, 'default');
   steps = await createWebhookSteps(database(), 'hooked');
-}, 60_000);
+});
 
 afterAll(() => server.stop());
 

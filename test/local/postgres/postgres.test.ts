@@ -8,6 +8,7 @@ import { startPostgres, type Postgres } from '../../../local/postgres/postgres.t
 import { identify } from '../../../local/processes/process-identity.ts';
 import { isRoot } from '../../../local/postgres/server-user.ts';
 import { sendSignal } from '../../../local/processes/stop-process.ts';
+import { waitFor } from '../../support/wait.ts';
 
 let closed: string;
 let dataDir: string;
@@ -75,11 +76,8 @@ test('PostgreSQL is started again at the same address when its process is killed
   postgres = await startPostgres({ dataDir, onRestart });
   const { url } = postgres;
   sendSignal(postgres.pid() ?? 0, 'SIGKILL');
-  await vi.waitFor(() => expect(onRestart).toHaveBeenCalled(), { timeout: 20_000 });
-  await vi.waitFor(async () => expect(await query(url, 'SELECT 1')).toEqual([1]), {
-    timeout: 20_000,
-    interval: 200,
-  });
+  await waitFor(() => expect(onRestart).toHaveBeenCalled());
+  await waitFor(async () => expect(await query(url, 'SELECT 1')).toEqual([1]), 200);
 });
 
 test('a second server on the same data is refused while the starter of the first server runs', async () => {

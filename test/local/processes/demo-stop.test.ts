@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isAlive, type ProcessIdentity } from '../../../local/processes/process-identity.ts';
+import { waitFor } from '../../support/wait.ts';
 
 const START_DEADLINE_MS = 120_000;
 
@@ -30,10 +31,7 @@ test(
       stream.on('data', (chunk: Buffer) => (said += String(chunk)));
     }
     const closed = once(demo, 'close');
-    await vi.waitFor(() => expect(said).toMatch(/^Start PostgreSQL.* s$/m), {
-      timeout: START_DEADLINE_MS,
-      interval: 50,
-    });
+    await waitFor(() => expect(said).toMatch(/^Start PostgreSQL.* s$/m), 50);
     const [demoFolder = ''] = demoFolders();
     const record = readFileSync(join(folder, demoFolder, 'processes.json'), 'utf8');
     const processes = Object.values(JSON.parse(record) as Record<string, ProcessIdentity>);

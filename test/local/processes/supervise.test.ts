@@ -4,6 +4,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { identify } from '../../../local/processes/process-identity.ts';
 import { sendSignal, TERMINATE } from '../../../local/processes/stop-process.ts';
 import { supervise, type Supervised } from '../../../local/processes/supervise.ts';
+import { waitFor } from '../../support/wait.ts';
 
 let supervised: Supervised | undefined;
 
@@ -25,7 +26,7 @@ test('a killed process is started again, and its new id is reported', async () =
   const sleeper = run('setInterval(() => {}, 1000)', onRestart);
   const first = sleeper.pid() ?? 0;
   sendSignal(first, 'SIGKILL');
-  await vi.waitFor(() => expect(onRestart).toHaveBeenCalledTimes(1), { timeout: 5_000 });
+  await waitFor(() => expect(onRestart).toHaveBeenCalledTimes(1));
   expect(sleeper.pid()).not.toBe(first);
   expect(onRestart).toHaveBeenCalledWith(sleeper.pid());
   expect(sleeper.deathCount()).toBe(1);

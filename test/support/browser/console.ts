@@ -29,7 +29,7 @@ export interface TestConsole {
 }
 
 const HEIGHT = 800;
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 30_000;
 
 /**
  * The console of a stack, in the Chromium that the files of a run share.
@@ -49,7 +49,7 @@ export const useConsole = (useStack: () => () => TestStack = useSharedStack): Te
     }
     if (process.env['CI']) throw new Error(`No Chromium runs: ${message.reason}`);
     console.log(`Browser tests are skipped, because no Chromium runs: ${message.reason}`);
-  }, 60_000);
+  });
   afterAll(() => browser?.close());
 
   const open: TestConsole['open'] = async (test, path, options = {}) => {

@@ -25,7 +25,7 @@ export const useOwnServer = (settings: PostgresOptions['settings'] = {}): (() =>
     server = await startPostgres({ dataDir: folder.path, settings });
     await migrateForTests(server.url);
     current = openTestDatabase(server.url);
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await closeTestDatabase(current);

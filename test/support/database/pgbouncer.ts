@@ -4,9 +4,10 @@ import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { freePorts, withPortRetry } from '../../../local/ports.ts';
 import { findServerUser, isRoot } from '../../../local/postgres/server-user.ts';
+import { waitFor } from '../wait.ts';
 
 export const hasPgbouncer = spawnSync('pgbouncer', ['--version']).status === 0;
 
@@ -66,7 +67,7 @@ const startOnce = async (
     await client.end();
   };
   try {
-    await vi.waitFor(isReady, 10_000);
+    await waitFor(isReady);
     return { url: url.href, stop };
   } catch (error) {
     const hasEnded = process.exitCode !== null;

@@ -1,9 +1,9 @@
 import { Client } from 'pg';
-import { vi } from 'vitest';
 import { createApiKey } from '../../../db/api-keys.ts';
 import { openDatabase } from '../../../db/client.ts';
 import { createApiClient, type ApiClient, type Job } from '../../../local/api-client.ts';
 import type { TestStack } from '../stack/stack.ts';
+import { waitFor, waitUntil } from '../wait.ts';
 
 export interface DeleteAllRequest {
   id: string;
@@ -22,8 +22,6 @@ interface Preview {
 }
 
 const PATH = '/v1/delete-all-requests';
-/** Longest time until a killed part of the stack runs again, in milliseconds. */
-const PATIENCE_MS = 90_000;
 
 /** Steps of delete-all requests on a real stack, through its API. */
 export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) => {
@@ -86,7 +84,7 @@ export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) 
           .filter(({ to }) => String(to).includes(person))
           .map(({ text }) => command.exec(text ?? '')?.[1])
           .find((code) => code !== undefined);
-      return vi.waitUntil(find, { timeout: PATIENCE_MS, interval: 200 });
+      return waitUntil(find, 200);
     },
     decide: (client: ApiClient, id: string, kind: string, body?: object) =>
       client.call<DeleteAllRequest>('POST', `${PATH}/${id}/${kind}`, body),
@@ -96,14 +94,11 @@ export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) 
       client.succeed<Job>('POST', `${PATH}/${id}/run`, { previewId, confirm: { count, phrase } }),
     /** Waits until a request satisfies `is`. Servers may be away meanwhile. */
     until: (client: ApiClient, id: string, is: (request: DeleteAllRequest) => boolean) =>
-      vi.waitFor(
-        async () => {
-          const request = await read(client, id);
-          if (!is(request)) throw new Error(`request ${id} is ${request.state}`);
-          return request;
-        },
-        { timeout: PATIENCE_MS, interval: 200 },
-      ),
+      waitFor(async () => {
+        const request = await read(client, id);
+        if (!is(request)) throw new Error(`request ${id} is ${request.state}`);
+        return request;
+      }, 200),
   };
 };
 

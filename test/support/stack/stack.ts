@@ -57,8 +57,8 @@ const useOpened = (
   let current: Awaited<ReturnType<typeof open>> | undefined;
   beforeAll(async () => {
     current = await open();
-  }, 120_000);
-  afterAll(() => current?.close(), 60_000);
+  });
+  afterAll(() => current?.close());
   return () => {
     expect(current).toBeDefined();
     return current!.test;

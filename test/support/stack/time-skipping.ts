@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, vi } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
 import { createActivities } from '../../../activities/activities.ts';
 import { startRequestWorkflow } from '../../../temporal/start-request.ts';
 import { addSearchAttributes } from '../../../worker/registration.ts';
@@ -23,6 +23,7 @@ import { startMailRecorder } from '../http/mail-recorder.ts';
 import { findCli, findTimeSkippingServer } from './temporal-programs.ts';
 import { WORKFLOW_BUNDLE } from './builds.ts';
 import { installQuietRuntime } from './quiet-runtime.ts';
+import { waitUntil } from '../wait.ts';
 
 const TASK_QUEUE = 'test';
 const HOUR_MS = DAY_MS / 24;
@@ -73,7 +74,7 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
 
   beforeAll(async () => {
     started = await startEnvironment(database(), start);
-  }, 120_000);
+  });
   afterAll(() => started?.stop());
 
   const current = () => {
@@ -101,11 +102,10 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
     await startRequestWorkflow(env.client, TASK_QUEUE, { id, workspaceId });
     const handle = env.client.workflow.getHandle(requestWorkflowIdOf(id));
     const until = (state: string) =>
-      vi.waitUntil(async () => (await steps.request(id)).state === state, { timeout: 50_000 });
-    const mailed = (kind: RequestNotice) =>
-      vi.waitUntil(() => steps.isMailed(id, kind), { timeout: 50_000 });
+      waitUntil(async () => (await steps.request(id)).state === state);
+    const mailed = (kind: RequestNotice) => waitUntil(() => steps.isMailed(id, kind));
     const isClaimed = async () => (await steps.request(id)).run_id !== null;
-    await (isMailed ? mailed('asked') : vi.waitUntil(isClaimed, { timeout: 50_000 }));
+    await (isMailed ? mailed('asked') : waitUntil(isClaimed));
     return {
       id,
       people,
@@ -137,7 +137,7 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
         const code = isCoded && { code: await steps.codeOf(id, kind as MessageKind, by) };
         await handle.signal(kind, isCoded ? { ...Object(message), ...code } : message);
         const isDecided = async () => (await steps.decisions(id)).length > before;
-        await vi.waitUntil(isDecided, { timeout: 50_000 });
+        await waitUntil(isDecided);
       },
       /** Subjects of the accepted mails to a person of the workspace. */
       mailsTo: (person: string) =>

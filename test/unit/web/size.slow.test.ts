@@ -24,7 +24,7 @@ let manifest: Record<string, Chunk> = {};
 beforeAll(async () => {
   folder = await prepareConsole(CACHE_FOLDER);
   manifest = JSON.parse(readFileSync(join(folder, '.vite/manifest.json'), 'utf8'));
-}, 120_000);
+});
 
 /** The files of a chunk, and of all that it imports before it runs. */
 const filesOf = (name: string): Set<string> => {
