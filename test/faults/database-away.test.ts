@@ -106,12 +106,34 @@ const FAULTS: [name: string, workspace: string, strike: () => Promise<Undo>][] =
   ['under another name (3D000)', 'renamed', rename],
 ];
 
-/** Slows down each statement on the workspace's users, so that a fault can occur during it. */
-const slowDown = (workspaceId: string, event: string) =>
-  stack().sql(`CREATE FUNCTION slow_${workspaceId}() RETURNS trigger LANGUAGE plpgsql AS
-      $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
-    CREATE TRIGGER slow AFTER ${event} ON users_${workspaceId}
-      FOR EACH STATEMENT EXECUTE FUNCTION slow_${workspaceId}()`);
+/** The key of the advisory lock that holds up statements on many users. */
+const GATE = 5_150;
+
+/**
+ * Makes statements on many users of the workspace wait until nobody holds the lock, so that a fault
+ * occurs during them. The rehearsal of a deletion, which deletes few users, does not wait.
+ */
+const makeWait = (workspaceId: string, event: string, rows: 'OLD' | 'NEW') =>
+  stack().sql(`CREATE FUNCTION wait_${workspaceId}() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN
+        IF (SELECT count(*) FROM changed) < 100 THEN RETURN NULL; END IF;
+        LOOP
+          PERFORM pg_sleep(0.2);
+          EXIT WHEN pg_try_advisory_xact_lock_shared(${GATE});
+        END LOOP;
+        RETURN NULL;
+      END $$;
+    CREATE TRIGGER wait AFTER ${event} ON users_${workspaceId} REFERENCING ${rows} TABLE AS changed
+      FOR EACH STATEMENT EXECUTE FUNCTION wait_${workspaceId}()`);
+
+/** Holds up statements on many users until it is opened, or the fault ends its connection. */
+const closeGate = async (): Promise<() => Promise<void>> => {
+  const holder = new Client({ connectionString: stack().stack.info().databaseUrl });
+  holder.on('error', () => {});
+  await holder.connect();
+  await holder.query(`SELECT pg_advisory_lock(${GATE})`);
+  return () => holder.end();
+};
 
 /**
  * Waits until a step of the workflow has failed because the database was away, and waits for its
@@ -135,7 +157,7 @@ const untilPhase = (client: ApiClient, id: string, phase: string) =>
 
 const prepareImport = async (workspaceId: string) => {
   const client = await stack().workspace(workspaceId);
-  await slowDown(workspaceId, 'INSERT');
+  await makeWait(workspaceId, 'INSERT', 'NEW');
   const lines = Array.from({ length: LINES }, (_, n) => `u-${n},Pune\n`).join('');
   return {
     client,
@@ -150,9 +172,9 @@ test.each(FAULTS)(
     await requests.makeKey('platform', null, 'pia@platform.example');
     const request = await requests.ask(`${workspaceId}all`, 10);
     const trial = await prepareTrial(stack(), workspaceId, USERS);
-    await slowDown(workspaceId, 'DELETE');
+    await makeWait(workspaceId, 'DELETE', 'OLD');
     const wanted = await prepareImport(`${workspaceId}in`);
-    // Both at the same time, because each is in its phase for some seconds only.
+    const openGate = await closeGate();
     const [id, { id: importId }] = await Promise.all([trial.start(), wanted.start()]);
     await Promise.all([
       untilPhase(trial.admin, id, 'deleting'),
@@ -160,6 +182,7 @@ test.each(FAULTS)(
     ]);
 
     const undo = await strike();
+    await openGate();
     const requestWorkflow = requestWorkflowIdOf(request.id);
     const signal = { code: await requests.codeFor('approve', request.id, 'pia@platform.example') };
     let answer: unknown;
