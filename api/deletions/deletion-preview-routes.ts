@@ -16,6 +16,7 @@ import { SELECTION_BODY_LIMIT_BYTES } from '../http/limits.ts';
 import { problem } from '../http/problems.ts';
 import { resolveJobSelection } from '../users/job-selection.ts';
 import { type ResolvedSelection, resolveSelection } from '../users/resolve-selection.ts';
+import { shownSelection } from '../jobs/shown-selection.ts';
 import { previewSchema, sendPreview } from './preview-json.ts';
 
 const entryShape = {
@@ -30,6 +31,12 @@ const upTo = `The first ${REPORT_SIZE} of these`;
 /** Other fields depend on the type of the selection. */
 const reportedSchema = previewSchema
   .extend({
+    selection: z
+      .looseObject({ type: z.string() })
+      .describe(
+        'The selection as it was frozen: with a copy of the filter of its segment, and timestamps instead of relative ' +
+          'dates. Ids are shown as their count',
+      ),
     notFound: z
       .int()
       .optional()
@@ -115,7 +122,8 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
           ? await resolveJobSelection(db, workspaceId, body.ofJob)
           : await resolveSelection(db, workspaceId, body.selection);
       const preview = await makePreview(deps, resolved, { workspaceId, actorKeyId: actor.id });
-      return sendPreview(reply, preview, preview.report);
+      const selection = shownSelection(preview.selection, actor.role);
+      return sendPreview(reply, preview, { selection, ...preview.report });
     },
   );
 };
@@ -133,7 +141,8 @@ const makePreview = async (
   }
   const { frozen, targetIds: ids, where, excluded } = resolved;
   const recorded = ids === undefined ? frozen : { type: 'ids', ids };
-  return createPreview(db, { ...common, selection: recorded, where }, { ids, excluded });
+  const preview = { ...common, selection: recorded, where };
+  return { ...(await createPreview(db, preview, { ids, excluded })), selection: frozen };
 };
 
 /** @throws ProblemError 409 if previews of lists hold the maximum number of users */

@@ -15,6 +15,7 @@ import {
   type VerifiedExport,
 } from '../../db/jobs/job-progress.ts';
 import type { JobRow } from '../../db/jobs/jobs.ts';
+import { retriesNamedUsers } from '../../db/jobs/retries.ts';
 import { listJobMails, type MailRow } from '../../db/mails/mail-rounds.ts';
 import type { ExportOptions, Role } from '../../db/schema.ts';
 import type { ImportOptions } from '../../imports/options.ts';
@@ -145,8 +146,9 @@ export const describeLiveJob = async (
   deps: JobJsonDeps,
 ): Promise<JobJson> => {
   const isStarted = job.finished_at === null && job.state !== 'queued';
-  const [json, live, waitingFor] = await Promise.all([
+  const [json, retrySelects, live, waitingFor] = await Promise.all([
     describeJob(job, role, deps),
+    retrySelectsOf(job, deps),
     isStarted ? deps.jobs.readLive(job) : undefined,
     findWait(job, {
       db: deps.database.db,
@@ -157,9 +159,15 @@ export const describeLiveJob = async (
   const wait = waitingFor ?? waitOfMail(json.mail);
   return {
     ...json,
+    ...(retrySelects !== undefined && { retrySelects }),
     ...(live !== undefined && { live: { phase: live.phase, pass: live.pass } }),
     ...(wait !== undefined && { waitingFor: wait }),
   };
+};
+
+const retrySelectsOf = async (job: JobRow, { database }: JobJsonDeps) => {
+  if (job.type !== 'deletion' || !job.is_retryable) return undefined;
+  return (await retriesNamedUsers(database.db, job)) ? 'left' : 'again';
 };
 
 const errorOf = ({ error_type: type, error_message: message, error_data: data }: JobRow) =>

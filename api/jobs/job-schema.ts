@@ -262,6 +262,13 @@ export const jobSchema = z
       .object({ phase: phaseSchema, pass: z.int() })
       .optional()
       .describe('State that the workflow reports, if a worker responds in time'),
+    retrySelects: z
+      .enum(['left', 'again'])
+      .optional()
+      .describe(
+        'For one deletion that can be retried: `left` if a retry has exactly the users that it left, `again` if it ' +
+          'ended before it knew them. Then a retry reads its filter again, for at most the confirmed number of users',
+      ),
     waitingFor: z
       .object({
         type: z

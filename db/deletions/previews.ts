@@ -206,7 +206,10 @@ const lookUpNamed = async (
   // EXISTS, not IN: PostgreSQL would scan an IN list that is too long to be hashed for each user.
   const where = sql<SqlBool>`EXISTS (SELECT FROM preview_targets AS named
     WHERE named.preview_id = ${id}::uuid AND named.user_id = users.user_id COLLATE "C")`;
-  return lookAndRecord(trx, snapshot, { ...preview, id, selection, where });
+  return {
+    ...(await lookAndRecord(trx, snapshot, { ...preview, id, selection, where })),
+    selection,
+  };
 };
 
 const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<Counts> => {

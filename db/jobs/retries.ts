@@ -1,8 +1,10 @@
 import { sql, type RawBuilder } from 'kysely';
 import { FILE_ERRORS } from '../../imports/file-error.ts';
 import { LEFT_USERS } from '../../rules/left-users.ts';
+import { namesItsUsers } from '../../selection/frozen-selection.ts';
 import type { Db, Trx } from '../client.ts';
 import { UNMATCHED } from './outcomes.ts';
+import { countTargets } from './settlement.ts';
 
 /** The former name of `deleteAllRequired`, in rows and histories of earlier versions. */
 export const OLD_DELETE_ALL_REQUIRED = 'delete-all-required';
@@ -67,6 +69,18 @@ export const namesAllLeft = async (db: Db, jobId: string): Promise<boolean> => {
       FROM jobs WHERE id = ${jobId}`.execute(db);
   return rows[0]?.isComplete ?? false;
 };
+
+/**
+ * Whether a retry of a deletion has exactly the users that it left: they are named by its outcomes,
+ * its selection, or as targets. Otherwise it evaluates the selection again.
+ */
+export const retriesNamedUsers = async (
+  db: Db,
+  { id, selection }: { id: string; selection: unknown },
+): Promise<boolean> =>
+  namesItsUsers(selection as { type: string }) ||
+  (await namesAllLeft(db, id)) ||
+  (await countTargets(db, id, 1)) > 0;
 
 /** Whether an ended deletion has left only users who no longer match its selection. */
 export const leftOnlyUnmatched = async (db: Db, jobId: string): Promise<boolean> => {

@@ -124,6 +124,27 @@ test('a preview that expires is made anew, and a count that moved is shown befor
   await page.getByRole('heading', { level: 2, name: '179 deleted' }).waitFor();
 });
 
+test('a preview that expires is looked at again, also if as many users match', async (context) => {
+  const { page, place } = await arrange(context, { hasClock: true });
+  const dialog = await openDialog(page);
+  await dialog.getByText('City is “Paris”').waitFor();
+  await fill(dialog, '150');
+  await stack().sql(
+    `UPDATE users SET city = CASE city WHEN 'Paris' THEN 'Lyon' ELSE 'Paris' END
+      WHERE workspace_id = $1 AND (city = 'Paris' OR substring(user_id FROM 3)::int > 850)`,
+    [place.workspaceId],
+  );
+  await page.clock.runFor(15 * 60_000);
+  await dialog
+    .getByText('As many users match now, but they may be others. Look again, then confirm.')
+    .waitFor();
+  expect(await dialog.getByLabel('Type 150 to confirm').inputValue()).toBe('');
+  await fill(dialog, '150');
+  await confirm(dialog);
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('I have looked again');
+  expect(await countDeletions(stack(), place.workspaceId)).toBe(1);
+});
+
 test('if the server refuses an expired preview, nothing starts, and a new one is asked about', async (context) => {
   const { page, place } = await arrange(context, { statuses: [410] });
   const dialog = await openDialog(page);
@@ -135,6 +156,8 @@ test('if the server refuses an expired preview, nothing starts, and a new one is
   await confirm(dialog);
   await dialog.getByText('Nothing was started: the preview was no longer valid.').waitFor();
   expect(await countDeletions(stack(), place.workspaceId)).toBe(1);
+  await dialog.getByRole('button', { name: 'I have looked again' }).click();
+  await fill(dialog, '150');
   await confirm(dialog);
   const id = await arrive(page);
   expect(await place.api.finish(id)).toMatchObject({ counts: { deleted: 150 } });

@@ -3,12 +3,14 @@ import { expect, test, type TestContext } from 'vitest';
 import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
 import { type OpenOptions, useConsole } from '../support/browser/console.ts';
 import {
+  addFailedDeletion,
   addPlace,
   beginDeletion,
   IN_PARIS,
   holdJob,
   lockUsers,
   type Place,
+  openDialog,
 } from '../support/browser/deletions.ts';
 
 const { stack, open } = useConsole();
@@ -66,6 +68,22 @@ test('a deletion is shown live: its steps, its users, and its end with sums that
   await page.getByRole('tab', { name: 'Details' }).click();
   await page.getByRole('link', { name: 'another deletion' }).waitFor();
   expect(await page.getByRole('button', { name: /^Retry/ }).count()).toBe(0);
+});
+
+test('a deletion that failed before it knew its users is looked at again, and not retried', async (context) => {
+  const place = await arrange(1_000, 150);
+  const id = await addFailedDeletion(stack(), place);
+  const page = await openJob(context, id, { key: place.key });
+  const dialog = await openDialog(page);
+  await dialog.getByRole('heading', { name: 'Delete 150 users?' }).waitFor();
+  expect(await page.getByRole('button', { name: /^Retry/, includeHidden: true }).count()).toBe(0);
+
+  const ops = await openJob(context, id, { key: await stack().roleKey('ops') });
+  await ops.getByRole('button', { name: 'Retry…' }).click();
+  const question = ops.getByRole('dialog', { name: 'Retry this deletion?' });
+  await question.getByText(/the users that match now may be others, at most 150 users/).waitFor();
+  await question.getByRole('button', { name: 'Retry 150' }).click();
+  await ops.getByRole('heading', { level: 2, name: '150 deleted' }).waitFor();
 });
 
 test('a deletion that is stopped says what is done, and what stays', async (context) => {

@@ -7,13 +7,13 @@ import { CallNotice } from '../page/call-notice.tsx';
 import { DialogButtons } from '../page/dialog-buttons.tsx';
 import { Notice } from '../page/notice.tsx';
 import { CountDrift } from './count-drift.tsx';
-import { deletableOf, driftOf } from './counts.ts';
+import { changeOf, deletableOf } from './counts.ts';
 import { DeleteFacts } from './delete-facts.tsx';
 import { DeleteFields } from './delete-fields.tsx';
 import { NearlyEveryone } from './refusals.tsx';
 import { type DeleteInput, useDeleteForm } from './use-delete-form.ts';
 import { type DeletionBody, type DeletionStart, needsPreview } from './use-deletion.ts';
-import type { Preview, ShownPreview } from './use-preview.ts';
+import type { DeleteScope, Preview, ShownPreview } from './use-preview.ts';
 import styles from './delete-dialog.module.css';
 
 /** The facts of a deletion, and what a person fills in to confirm it. */
@@ -23,7 +23,7 @@ export const ConfirmDeletion = ({
   start,
   close,
 }: {
-  scope: { words: string; leftOut?: number };
+  scope: DeleteScope;
   shown: ShownPreview & { preview: Preview };
   start: DeletionStart;
   /** Undefined while a request is on its way. */
@@ -31,15 +31,18 @@ export const ConfirmDeletion = ({
 }) => {
   const { preview, before } = shown;
   const count = deletableOf(preview);
-  const drift = driftOf(before, preview)?.numbers;
-  const form = useDeleteForm(count, drift, (input) => start.call(bodyOf(preview, input)));
+  const change = changeOf(before, preview);
+  const isSeen = change === undefined;
+  const form = useDeleteForm({ id: preview.id, count, isSeen }, (input) =>
+    start.call(bodyOf(preview, input)),
+  );
   const isRenewing = shown.state.status !== 'done';
   return (
     <form noValidate className={styles.dialog} onSubmit={form.submit}>
-      <CountDrift before={before} after={preview} onLook={shown.look} />
-      <DeleteFacts preview={preview} scope={scope} />
+      <CountDrift change={change} onLook={shown.look} />
+      <DeleteFacts preview={preview} scope={{ ...scope, isOfJob: 'ofJob' in scope }} />
       <DeleteFields form={form} count={count} isDisabled={isUnanswered(start)} />
-      <StartNotice start={start} isDrifted={drift !== undefined} />
+      <StartNotice start={start} isSeen={isSeen} />
       {isRenewing && <CallNotice state={shown.state} isKeyed={false} onTryNow={shown.tryNow} />}
       <ApiCall
         request={{
@@ -63,14 +66,15 @@ export const ConfirmDeletion = ({
   );
 };
 
-const StartNotice = ({ start, isDrifted }: { start: DeletionStart; isDrifted: boolean }) => {
+const StartNotice = ({ start, isSeen }: { start: DeletionStart; isSeen: boolean }) => {
   const { state, tryNow } = start;
   const problem = state.status === 'failed' ? state.problem : undefined;
   if (problem?.slug === 'delete-all-required') return <NearlyEveryone problem={problem} />;
   if (problem !== undefined && needsPreview(problem)) {
-    return isDrifted ? null : (
+    return (
       <Notice tone="info" role="alert">
-        Nothing was started: the preview was no longer valid. This is a new one. Confirm again.
+        Nothing was started: the preview was no longer valid. This is a new one.
+        {isSeen && ' Confirm again.'}
       </Notice>
     );
   }

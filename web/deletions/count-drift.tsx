@@ -1,20 +1,17 @@
 import { Button } from '@mantine/core';
 import type { MouseEvent } from 'react';
 import { Notice } from '../page/notice.tsx';
-import { driftOf, type PreviewCounts, type SeenCounts } from './counts.ts';
+import type { Change } from './counts.ts';
 
-/** Says that the count moved since the person saw it, and asks them to look again. */
+/** Says what has changed since the person saw the users, and asks them to look again. */
 export const CountDrift = ({
-  before,
-  after,
+  change,
   onLook,
 }: {
-  before: SeenCounts | undefined;
-  after: PreviewCounts;
+  change: Change | undefined;
   onLook: () => void;
 }) => {
-  const drift = driftOf(before, after);
-  if (drift === undefined) return null;
+  if (change === undefined) return null;
   const look = (event: MouseEvent<HTMLButtonElement>): void => {
     // This button goes away, so the focus moves on to what is left to do.
     event.currentTarget.form?.querySelector<HTMLElement>('[name=typed], [name=reason]')?.focus();
@@ -23,7 +20,7 @@ export const CountDrift = ({
   return (
     <Notice tone="warn" role="alert">
       <p>
-        <strong>{drift.numbers}</strong> {drift.words} Look again, then confirm.
+        <strong>{change.title}</strong> {change.words} Look again, then confirm.
       </p>
       <div>
         <Button name="drift" variant="default" size="xs" onClick={look}>

@@ -14,6 +14,22 @@ export interface SeenCounts {
   held: number | undefined;
 }
 
+/** What a person saw before a preview that may be about other users. */
+export interface Before {
+  /** Undefined if no number was shown. */
+  counts?: SeenCounts | undefined;
+  /** The counts are those of a preview that has expired. */
+  isExpired?: boolean;
+  /** The segment was changed after the list was loaded. */
+  isOtherSegment?: boolean;
+}
+
+/** A change that a person has to look at: what has changed, and what that means. */
+export interface Change {
+  title: string;
+  words: string;
+}
+
 /** From so many users on, a person types their number. */
 export const TYPED_FROM = 100;
 
@@ -23,6 +39,28 @@ export const deletableOf = ({ count, held }: PreviewCounts): number => count - h
 /** Whether a person has typed this number: in digits, with or without separators. */
 export const isTyped = (text: string, count: number): boolean =>
   /^\d/.test(text.trim()) && text.replace(/[\s,.'’_]/g, '') === String(count);
+
+/** Why a person has to look at a preview again; undefined if there is no reason. */
+export const changeOf = (before: Before | undefined, after: PreviewCounts): Change | undefined => {
+  if (before === undefined) return undefined;
+  const drift = driftOf(before.counts, after);
+  const reasons = [
+    ...(drift === undefined ? [] : [{ title: drift.numbers, words: drift.words }]),
+    ...(before.isOtherSegment ? [OTHER_SEGMENT] : []),
+    ...(before.isExpired && drift === undefined ? [EXPIRED] : []),
+  ];
+  const [first] = reasons;
+  return first && { title: first.title, words: reasons.map(({ words }) => words).join(' ') };
+};
+
+const OTHER_SEGMENT: Change = {
+  title: 'Other users.',
+  words: 'Somebody has changed the filter of the segment since the list was loaded.',
+};
+const EXPIRED: Change = {
+  title: 'A new preview.',
+  words: 'The one that you saw has expired. As many users match now, but they may be others.',
+};
 
 /** A change of the count in words: the numbers, and what they mean; undefined if none changed. */
 export const driftOf = (

@@ -10,17 +10,13 @@ import { deletableOf } from './counts.ts';
 import { EarlierDeletion, RefusedEarlier } from './earlier-deletion.tsx';
 import { NearlyEveryone, NobodyToDelete } from './refusals.tsx';
 import { useDeletion } from './use-deletion.ts';
-import { type PreviewRequest, type ShownPreview, usePreview } from './use-preview.ts';
+import {
+  type DeleteScope,
+  type PreviewRequest,
+  type ShownPreview,
+  usePreview,
+} from './use-preview.ts';
 import styles from './delete-dialog.module.css';
-
-export type DeleteScope = PreviewRequest & {
-  /** `segment 'Churned 2024', 3 left out` */
-  words: string;
-  /** The users that the person took out of the selection. */
-  leftOut?: number;
-  /** The number of these users that the person saw; undefined if none was shown. */
-  seen?: number | undefined;
-};
 
 const WIDTH = 640;
 
@@ -40,7 +36,7 @@ export const DeleteDialog = ({
   onUsed?: () => void;
 }) => {
   const [request] = useState(() => requestOf(scope));
-  const shown = usePreview(request, scope.seen);
+  const shown = usePreview(request, scope.seen ?? {});
   const start = useDeletion({ onUsed, onClose, onOutdated: shown.renew });
   const { earlier, refused, forget } = start;
   const { preview } = shown;

@@ -1,5 +1,9 @@
+import { describeFilter } from '../filters/describe-filter.ts';
+import { isFilter } from '../filters/read-filter.ts';
+import { useProperties } from '../filters/use-properties.ts';
 import { countOf, formatCount } from '../format/numbers.ts';
 import { Timestamp } from '../format/timestamp.tsx';
+import { partsOfSelection } from '../jobs/parts/selection-words.ts';
 import { Fact, Facts } from '../page/facts.tsx';
 import { leftOutWordsOf } from './counts.ts';
 import { Sample } from './sample.tsx';
@@ -10,17 +14,20 @@ import type { Preview } from './use-preview.ts';
 /** What a deletion does, to whom, and how it can be undone. */
 export const DeleteFacts = ({
   preview,
-  scope: { words, leftOut },
+  scope: { words, leftOut, isOfJob = false },
 }: {
   preview: Preview;
-  scope: { words: string; leftOut?: number };
+  scope: { words: string; leftOut?: number; isOfJob?: boolean };
 }) => {
   const { all, limitPercent } = useWorkspaceSize();
   const { count, held, restorableUntil, sample } = preview;
   return (
     <>
       <Facts>
-        <Fact name="Scope">{words}</Fact>
+        <Fact name="Scope">
+          {words}
+          <HiddenFilter selection={preview.selection} isOfJob={isOfJob} />
+        </Fact>
         {all !== undefined && (
           <Fact name="Share">
             <ShareBar count={count} all={all} limitPercent={limitPercent} />
@@ -37,6 +44,22 @@ export const DeleteFacts = ({
     </>
   );
 };
+
+/** The filter that the scope does not name, as the preview has read it. */
+const HiddenFilter = ({
+  selection,
+  isOfJob,
+}: {
+  selection: Preview['selection'];
+  isOfJob: boolean;
+}) => {
+  const { properties = NO_PROPERTIES } = useProperties();
+  const { filter, segmentFilter } = partsOfSelection(selection);
+  const hidden = isOfJob ? filter : segmentFilter;
+  return isFilter(hidden) ? <p>{describeFilter(hidden, properties)}</p> : null;
+};
+
+const NO_PROPERTIES = new Map();
 
 /** Entries of a selection that do not mean a user. */
 const Missing = ({ preview, leftOut }: { preview: Preview; leftOut: number | undefined }) => {

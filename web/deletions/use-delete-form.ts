@@ -18,22 +18,22 @@ export interface DeleteForm {
 }
 
 /**
- * The fields of the dialog. The typed number is cleared when the users change: it confirmed others.
+ * The fields of the dialog. The typed number is cleared with each new preview: it confirmed the one
+ * before.
  *
- * @param count the users that are deleted
- * @param drift the change of the count that the person has to look at; undefined if there is none
+ * @param preview how many users it would delete, and whether the person has seen what has changed
  */
 export const useDeleteForm = (
-  count: number,
-  drift: string | undefined,
+  preview: { id: string; count: number; isSeen: boolean },
   onSubmit: (input: DeleteInput) => void,
 ): DeleteForm => {
+  const { count, isSeen } = preview;
   const [input, setInput] = useState<DeleteInput>({ reason: '', notify: true });
   const [typed, setTyped] = useState('');
   const [isTried, setTried] = useState(false);
-  const [seen, setSeen] = useState({ count, drift });
-  if (seen.count !== count || seen.drift !== drift) {
-    setSeen({ count, drift });
+  const [last, setLast] = useState(preview);
+  if (last.id !== preview.id || last.isSeen !== isSeen) {
+    setLast(preview);
     setTyped('');
     setTried(false);
   }
@@ -47,8 +47,8 @@ export const useDeleteForm = (
     event.preventDefault();
     setTried(true);
     const [first] = Object.keys(missing);
-    // What is missing gets the focus: the field, or the message about the new count.
-    const name = drift === undefined ? first : 'drift';
+    // What is missing gets the focus: the field, or the message about what has changed.
+    const name = isSeen ? first : 'drift';
     if (name === undefined) onSubmit({ ...input, reason: input.reason.trim() });
     else event.currentTarget.querySelector<HTMLElement>(`[name=${name}]`)?.focus();
   };

@@ -6,7 +6,7 @@ import { useApi } from '../api/services.tsx';
 import { useIsVisible } from '../api/use-is-visible.ts';
 import { useRetriedCall } from '../api/use-retried-call.ts';
 import { useNow } from '../page/use-now.ts';
-import { driftOf, type SeenCounts } from './counts.ts';
+import { type Before, changeOf, type SeenCounts } from './counts.ts';
 
 export type Preview = components['schemas']['DeletionPreview'];
 
@@ -18,16 +18,33 @@ export type PreviewRequest =
 const VALID_MS = PREVIEW_MINUTES * 60_000;
 const EVERY_MS = 1_000;
 
+/** What a person saw in the list of users. */
+export interface SeenInList {
+  /** The number of the selected users; undefined if none was shown. */
+  count?: number | undefined;
+  /** Whether the filter of the segment is now another one than that of the list. */
+  isOtherSegment?: (() => Promise<boolean>) | undefined;
+}
+
+export type DeleteScope = PreviewRequest & {
+  /** `segment 'Churned 2024', 3 left out` */
+  words: string;
+  /** The users that the person took out of the selection. */
+  leftOut?: number;
+  /** What the person saw of these users in the list. */
+  seen?: SeenInList;
+};
+
 export interface ShownPreview {
   /** The latest; undefined until the first answer. */
   preview: Preview | undefined;
-  /** The counts that the person saw before this preview, if they are to look again. */
-  before: SeenCounts | undefined;
+  /** What the person saw before this preview, if they are to look again. */
+  before: Before | undefined;
   state: CallState<Preview>;
   /** The seconds for which it can be confirmed; 0 once it has expired. */
   secondsLeft: number;
   renew: () => void;
-  /** The person has looked at the new counts. */
+  /** The person has looked at what has changed. */
   look: () => void;
   tryNow: () => void;
 }
@@ -36,28 +53,32 @@ export interface ShownPreview {
  * A preview of a deletion. It is made as the dialog opens, and again when it has expired and
  * somebody looks at it.
  *
- * @param seen the users that the person saw in the list; undefined if no number was shown
+ * @param list what the person saw in the list, before the dialog
  */
-export const usePreview = (request: PreviewRequest, seen: number | undefined): ShownPreview => {
+export const usePreview = (request: PreviewRequest, list: SeenInList): ShownPreview => {
   const { mutateAsync } = useApi().useMutation('post', '/v1/deletion-previews', {
     networkMode: 'always',
   });
   const [shown, setShown] = useState<{ preview: Preview; madeMs: number }>();
-  const [before, setBefore] = useState(() => countsOf(seen));
+  const [before, setBefore] = useState<Before | undefined>(() => ({
+    counts: countsOf(list.count),
+  }));
   // The time of the request, not of the response: the server's clock may differ from this one.
   const askedMs = useRef(0);
   const { state, call, tryNow } = useRetriedCall(
-    (body: PreviewRequest) => {
+    async (body: PreviewRequest) => {
       askedMs.current = Date.now();
-      return mutateAsync({ body });
+      const preview = await mutateAsync({ body });
+      return { ...preview, isOtherSegment: (await list.isOtherSegment?.()) ?? false };
     },
     (answer) => {
       if ('problem' in answer) return;
-      // Counts that have not been looked at stay, until the person looks.
-      if (shown !== undefined && driftOf(before, shown.preview) === undefined) {
-        setBefore(shown.preview);
-      }
-      setShown({ preview: answer.result, madeMs: askedMs.current });
+      const { isOtherSegment, ...preview } = answer.result;
+      // A change that has not been looked at stays, until the person looks.
+      const isSeen = shown !== undefined && changeOf(before, shown.preview) === undefined;
+      const known = isSeen ? { counts: shown.preview, isExpired: true } : before;
+      setBefore(isOtherSegment ? { ...known, isOtherSegment } : known);
+      setShown({ preview, madeMs: askedMs.current });
     },
   );
 
@@ -81,5 +102,5 @@ export const usePreview = (request: PreviewRequest, seen: number | undefined): S
   };
 };
 
-const countsOf = (seen: number | undefined): SeenCounts | undefined =>
-  seen === undefined ? undefined : { count: seen, held: undefined };
+const countsOf = (count: number | undefined): SeenCounts | undefined =>
+  count === undefined ? undefined : { count, held: undefined };

@@ -12,6 +12,7 @@ import { QueryTokens } from './query-tokens.tsx';
 import { SearchBox } from './search-box.tsx';
 import { SegmentChoice } from './segment-choice.tsx';
 import { useColumns } from './table/use-columns.ts';
+import { useFreshSegment } from './use-fresh-segment.ts';
 import { useScope } from './use-scope.ts';
 import { useSegmentList } from '../segments/use-segment-list.ts';
 import { useUserAddress } from './use-user-address.ts';
@@ -27,7 +28,9 @@ export const UsersPage = () => {
   const { search, query, queryId, change, openDialog } = address;
   const { properties } = useProperties();
   const { segments } = useSegmentList();
-  const segmentName = segments?.find(({ id }) => id === search.segment)?.name;
+  const segment = segments?.find(({ id }) => id === search.segment);
+  const segmentName = segment?.name;
+  useFreshSegment(segment);
   const columns = useColumns(useMe().workspace?.id ?? '', properties);
   const list = useUserList(query, search);
   const used = useSelection(queryId, list.pageIds);

@@ -37,6 +37,7 @@ test('a preview counts all matching users and the held users, and shows at most 
   const answer = await preview(having('churned'));
   expect(answer.status).toBe(201);
   expect(answer.body).toMatchObject({ count: 250, held: 1 });
+  expect(answer.body.selection).toEqual(having('churned'));
   expect(answer.body.sample).toHaveLength(100);
   expect(answer.body.sample[7]).toMatchObject({ userId: 'churned-00007', legalHold: true });
   const minutes = (Date.parse(answer.body.expiresAt) - Date.now()) / 60_000;
@@ -260,4 +261,22 @@ test('a deletion that is cancelled while queued counts all its users as unproces
     const none = { deleted: 0, changedSinceBackup: 0, notFound: 0, held: 0, failed: 0 };
     expect(body.counts).toEqual({ ...none, selected, unprocessed: selected });
   }
+  const retrySelects = async ({ id }: { id: string }) =>
+    (await call('GET', `/v1/jobs/${id}`)).body.retrySelects;
+  expect(await retrySelects(chosen.body)).toBe('left');
+  expect(await retrySelects(filtered.body)).toBe('again');
+});
+
+test('a preview tells the filter that its segment has now, with a timestamp for a relative date', async () => {
+  const filter = { field: 'createdAt', op: 'lt', value: { daysAgo: 1 } };
+  const segment = { name: 'Early', filter };
+  const { body } = await api().call('POST', '/v1/segments', { body: segment });
+  const seen = await preview({ type: 'query', segmentId: body.id, excludeIds: ['churned-00001'] });
+  expect(seen.body.selection).toEqual({
+    type: 'query',
+    segmentId: body.id,
+    segmentName: 'Early',
+    segmentFilter: { ...filter, value: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string },
+    excludedCount: 1,
+  });
 });

@@ -98,6 +98,7 @@ test('a retry contains only the changed user that still matches', async () => {
     [names[1]!]: 'changedSinceBackup',
   });
   expect(await retryable()).toContain(jobId);
+  expect((await api().call('GET', `/v1/jobs/${jobId}`)).body.retrySelects).toBe('left');
   const retry = await api().call('POST', `/v1/jobs/${jobId}/retry`);
   expect(retry.status).toBe(202);
   expect(await targetsOf(retry.body.id)).toEqual([names[1]]);

@@ -211,6 +211,27 @@ test('a number that moved since the list was counted is shown before all are del
   await page.getByRole('heading', { level: 2, name: '28 deleted' }).waitFor();
 });
 
+test('a segment that was changed since the list was loaded is shown before all are deleted', async (context) => {
+  const { page, place, list } = await selectSegment(context);
+  const { data } = await place.api.succeed<{ data: { id: string }[] }>('GET', '/v1/segments');
+  const others = { or: [5, 6, 7].map((n) => ({ field: 'userId', op: 'is', value: `u-${n}` })) };
+  await place.api.succeed('PATCH', `/v1/segments/${data[0]!.id}`, {
+    name: 'Eyes',
+    filter: { and: [{ field: 'city', op: 'isKnown' }, { not: others }] },
+  });
+  await list.button('Delete…').click();
+  const dialog = page.getByRole('dialog', { name: 'Delete 25 users?' });
+  await dialog.getByText(/Somebody has changed the filter of the segment/).waitFor();
+  await dialog.getByText(/^City is known and not \(.*“u-5”/).waitFor();
+  await dialog.getByLabel('Reason').fill('They left');
+  await dialog.getByRole('button', { name: 'Delete 25 users' }).click();
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('I have looked again');
+  expect(await countDeletions(stack(), place.workspaceId)).toBe(0);
+  // The list behind the dialog has the users of the new filter, too.
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await list.box('u-5').waitFor({ state: 'hidden' });
+});
+
 test('the users that were left out and do not exist are counted among all left out', async (context) => {
   const { page, place, list } = await selectSegment(context);
   await stack().sql(`DELETE FROM users WHERE workspace_id = $1 AND user_id = 'u-1'`, [

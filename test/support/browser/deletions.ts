@@ -49,14 +49,22 @@ export const beginDeletion = async ({ api }: Place, selection: object = IN_PARIS
  */
 export const addMovedDeletion = async (stack: TestStack, place: Place): Promise<string> => {
   const { api, workspaceId } = place;
-  const preview = await api.succeed<{ id: string; count: number }>(
-    'POST',
-    '/v1/deletion-previews',
-    { selection: IN_PARIS },
-  );
+  const preview = await previewParis(place);
   await moveToParis(stack, workspaceId, 1);
   const id = await confirm(api, preview);
   expect(await api.finish(id)).toMatchObject({ error: { type: 'selectionChanged' } });
+  return id;
+};
+
+/** A deletion of the users in Paris that failed before its backup: it knows none of its users. */
+export const addFailedDeletion = async (stack: TestStack, place: Place): Promise<string> => {
+  const { api, workspaceId } = place;
+  const preview = await previewParis(place);
+  const table = `ALTER TABLE "users_${workspaceId}"`;
+  await stack.sql(`${table} ENABLE ROW LEVEL SECURITY`);
+  const id = await confirm(api, preview);
+  expect(await api.finish(id)).toMatchObject({ state: 'failed', error: { type: 'rowSecurity' } });
+  await stack.sql(`${table} DISABLE ROW LEVEL SECURITY`);
   return id;
 };
 
@@ -119,6 +127,11 @@ const hold = async (stack: TestStack, query: string, values: unknown[]) => {
   onTestFinished(free);
   return free;
 };
+
+const previewParis = ({ api }: Place) =>
+  api.succeed<{ id: string; count: number }>('POST', '/v1/deletion-previews', {
+    selection: IN_PARIS,
+  });
 
 const confirm = async (api: ApiClient, preview: { id: string; count: number }): Promise<string> => {
   const { id } = await api.succeed<{ id: string }>('POST', '/v1/deletions', {

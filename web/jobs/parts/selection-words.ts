@@ -1,21 +1,32 @@
 import { countOf } from '../../format/numbers.ts';
 import type { Job } from '../job.ts';
 
-/** A selection in words, and its filter where the role may see it. */
+/** A selection in words, and its filters where the role may see them. */
 export const partsOfSelection = (
   selection: Job['selection'],
-): { words: string; filter: unknown } => {
-  const { segmentName, q, filter, segmentFilter, count } = selection;
-  const filters = [segmentFilter, filter].filter((one) => one !== undefined && one !== null);
+): {
+  words: string;
+  /** All that the users have to match, except a search. */
+  filter: unknown;
+  /** The part of it that the segment has. */
+  segmentFilter: unknown;
+} => {
+  const { segmentName, q, filter, count } = selection;
+  const isOfSegment = selection.type === 'segment';
+  const segmentFilter = isOfSegment ? filter : selection['segmentFilter'];
+  const filters = (isOfSegment ? [filter] : [segmentFilter, filter]).filter(
+    (one) => one !== undefined && one !== null,
+  );
   const [first] = filters;
   return {
     words: wordsOf(selection.type, {
       segmentName,
       q,
       count,
-      hasFilter: selection.type !== 'segment' && filter !== undefined,
+      hasFilter: !isOfSegment && filter !== undefined,
     }),
     filter: filters.length === 2 ? { and: filters } : first,
+    segmentFilter,
   };
 };
 

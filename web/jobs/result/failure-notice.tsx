@@ -1,16 +1,8 @@
-import { Button } from '@mantine/core';
-import { Suspense, useState } from 'react';
-import { useMe } from '../../api/services.tsx';
 import { driftOf } from '../../deletions/counts.ts';
-import { lazyPart } from '../../page/lazy-page.ts';
 import { Notice } from '../../page/notice.tsx';
 import type { Job } from '../job.ts';
-import { partsOfSelection } from '../parts/selection-words.ts';
 import { failureWordsOf } from '../words/failure-words.ts';
-
-const DeleteDialog = lazyPart(() =>
-  import('../../deletions/delete-dialog.tsx').then((module) => module.DeleteDialog),
-);
+import { LookAgain } from './look-again.tsx';
 
 /** Why a job failed, and what helps. */
 export const FailureNotice = ({ job, error }: { job: Job; error: NonNullable<Job['error']> }) => {
@@ -24,7 +16,9 @@ export const FailureNotice = ({ job, error }: { job: Job; error: NonNullable<Job
       <p>
         Error type <code>{error.type}</code>
       </p>
-      {job.type === 'deletion' && error.type === 'selectionChanged' && <LookAgain job={job} />}
+      {job.type === 'deletion' && error.type === 'selectionChanged' && (
+        <LookAgain job={job} size="xs" />
+      )}
     </Notice>
   );
 };
@@ -40,23 +34,5 @@ const Numbers = ({ error: { type, message, data } }: { error: NonNullable<Job['e
     <p>
       <strong>{drift?.numbers}</strong> {drift?.words}
     </p>
-  );
-};
-
-/** Previews the selection of a deletion again, because its count has moved. */
-const LookAgain = ({ job }: { job: Job }) => {
-  const { key } = useMe();
-  const [isOpen, setOpen] = useState(false);
-  if (key.role !== 'admin' || job.erasedAt !== null) return null;
-  const { words } = partsOfSelection(job.selection);
-  return (
-    <div>
-      <Button variant="default" size="xs" onClick={() => setOpen(true)}>
-        Look again
-      </Button>
-      <Suspense>
-        {isOpen && <DeleteDialog scope={{ ofJob: job.id, words }} onClose={() => setOpen(false)} />}
-      </Suspense>
-    </div>
   );
 };

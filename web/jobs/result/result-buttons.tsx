@@ -4,6 +4,8 @@ import { useApi, useMe } from '../../api/services.tsx';
 import { Timestamp } from '../../format/timestamp.tsx';
 import { RestoreDialog } from '../../restores/restore-dialog.tsx';
 import type { Job } from '../job.ts';
+import { AskedRetry } from './asked-retry.tsx';
+import { LookAgain } from './look-again.tsx';
 import { RetryButton } from './retry-button.tsx';
 import styles from './result-card.module.css';
 
@@ -22,7 +24,7 @@ export const ResultButtons = ({ job }: { job: Job }) => {
           Download file
         </Button>
       )}
-      {mayRetry && <RetryButton job={job} />}
+      {mayRetry && <Retry job={job} isAdmin={isAdmin} />}
       {isAdmin && log !== undefined && (
         <Button variant="default" component="a" href={log} download>
           {job.type === 'import' ? 'Download failed lines' : 'Download log'}
@@ -31,6 +33,12 @@ export const ResultButtons = ({ job }: { job: Job }) => {
       {mayRestore && <Restore job={job} />}
     </div>
   );
+};
+
+/** A deletion that did not know its users yet is looked at again: others may match by now. */
+const Retry = ({ job, isAdmin }: { job: Job; isAdmin: boolean }) => {
+  if (job.retrySelects !== 'again') return <RetryButton job={job} />;
+  return isAdmin ? <LookAgain job={job} /> : <AskedRetry job={job} />;
 };
 
 const Restore = ({ job }: { job: Job }) => {

@@ -1,9 +1,10 @@
 import { useNavigate } from '@tanstack/react-router';
-import { type RefObject, useEffect, useRef } from 'react';
+import { type RefObject, useEffect, useRef, useState } from 'react';
 import { problemOf } from '../../api/problem.ts';
 import { problemsWithin } from '../../filters/filter-problems.ts';
 import { isFilter } from '../../filters/read-filter.ts';
 import { lazyPart } from '../../page/lazy-page.ts';
+import { type Segment, useSegmentList } from '../../segments/use-segment-list.ts';
 import { countSelected } from '../../selection/selection.ts';
 import type { ListParts } from '../list-parts.ts';
 import { useUserCount } from '../use-user-list.ts';
@@ -83,7 +84,8 @@ export const UsersDialogs = (parts: ListParts & { columns: readonly string[] }) 
 const DeleteSelected = (parts: ListParts) => {
   const { address, used, scope } = parts;
   const { usable, words } = scope;
-  const seen = useSeen(parts);
+  const count = useSeenCount(parts);
+  const isOtherSegment = useSegmentCheck(parts);
   const isStarted = useRef(false);
   useCloseWithoutUsers('detail' in usable, isStarted);
   if ('detail' in usable) return null;
@@ -99,7 +101,7 @@ const DeleteSelected = (parts: ListParts) => {
       scope={{
         selection: usable.selection,
         words,
-        seen,
+        seen: { count, isOtherSegment },
         ...(leftOut !== undefined && { leftOut }),
       }}
       onClose={address.closeDialog}
@@ -112,11 +114,35 @@ const DeleteSelected = (parts: ListParts) => {
  * The number of selected users that the list shows, where all of a query are selected: they may be
  * others by now. Undefined if it is not known; the list counts, and this only reads it.
  */
-const useSeen = ({ address, list, used: { selection } }: ListParts): number | undefined => {
+const useSeenCount = ({ address, list, used: { selection } }: ListParts): number | undefined => {
   const isWhole = address.search.after === undefined && list.nextCursor === null && !list.isOld;
   const known = isWhole ? list.users?.length : undefined;
   const { total } = useUserCount(address.query, { known, isReady: false });
   return selection.kind === 'all' ? countSelected(selection, total) : undefined;
+};
+
+/**
+ * Tells whether somebody has changed the filter of the segment since the list was loaded. Undefined
+ * where no segment is selected.
+ */
+const useSegmentCheck = ({ address, segments, used: { selection } }: ListParts) => {
+  const { reload } = useSegmentList();
+  const id = selection.kind === 'all' ? address.search.segment : undefined;
+  const [known] = useState(() => filterOf(segments, id));
+  if (known === undefined) return undefined;
+  return async () => {
+    const now = await reload();
+    return now !== undefined && filterOf(now, id) !== known;
+  };
+};
+
+/** As JSON. Undefined if the segment is not known. */
+const filterOf = (
+  segments: readonly Segment[] | undefined,
+  id: string | undefined,
+): string | undefined => {
+  const segment = segments?.find((one) => one.id === id);
+  return segment && JSON.stringify(segment.filter);
 };
 
 /** Removes the dialog from the address where there is nobody to delete; a started one leads on. */

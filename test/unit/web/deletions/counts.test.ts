@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { deletableOf, driftOf, isTyped, leftOutWordsOf } from '../../../../web/deletions/counts.ts';
+import {
+  changeOf,
+  deletableOf,
+  driftOf,
+  isTyped,
+  leftOutWordsOf,
+} from '../../../../web/deletions/counts.ts';
 import { callWordsOf, closeWordsOf, nextTryWordsOf } from '../../../../web/page/call-words.ts';
 import { curlOf } from '../../../../web/page/curl.ts';
 import { restoreWordsOf } from '../../../../web/restores/restore-words.ts';
@@ -32,6 +38,19 @@ test('users that come under hold are a change too, and the same counts are none'
   expect(driftOf(before, { count: 100, held: 5 })?.words).toBe('5 users are under legal hold now.');
   expect(driftOf(before, before)).toBeUndefined();
   expect(driftOf(undefined, before)).toBeUndefined();
+});
+
+test('a person looks again at a new preview and at another segment, also if the counts are the same', () => {
+  const now = { count: 100, held: 3 };
+  expect(changeOf(undefined, now)).toBeUndefined();
+  expect(changeOf({ counts: now }, now)).toBeUndefined();
+  expect(changeOf({ counts: now, isExpired: true }, now)).toMatchObject({
+    title: 'A new preview.',
+  });
+  expect(changeOf({ isOtherSegment: true }, now)).toMatchObject({ title: 'Other users.' });
+  const both = changeOf({ counts: { count: 90, held: 3 }, isOtherSegment: true }, now);
+  expect(both?.title).toBe('90 → 100 (+10).');
+  expect(both?.words).toMatch(/^10 more users match than you saw. Somebody has changed the filter/);
 });
 
 test('the number of a list is compared with all that match; it says nothing about holds', () => {
