@@ -6,6 +6,7 @@ import { Timestamp } from '../../format/timestamp.tsx';
 import { CallNotice } from '../../page/call-notice.tsx';
 import { Fact } from '../../page/facts.tsx';
 import { isActive, type Job } from '../job.ts';
+import { noMailWordsOf } from './mail-words.ts';
 
 type Mail = Job['mail'][number];
 
@@ -19,9 +20,7 @@ const MAIL_WORDS: Readonly<Record<Mail['state'], string>> = {
 /** What became of the mail about the end of a job. An ended job can be mailed again. */
 export const MailFact = ({ job }: { job: Job }) => {
   const mail = job.mail.at(-1);
-  if (mail === undefined) {
-    return <Fact name="Mail">{job.notify ? 'At the end' : 'None'}</Fact>;
-  }
+  if (mail === undefined) return <Fact name="Mail">{noMailWordsOf(job)}</Fact>;
   const isStuck = mail.state === 'refused' || mail.state === 'givenUp';
   return (
     <Fact name="Mail">

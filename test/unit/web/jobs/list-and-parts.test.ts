@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { isFiltered, queryOf, readJobsSearch } from '../../../../web/jobs/list/jobs-search.ts';
+import { noMailWordsOf } from '../../../../web/jobs/parts/mail-words.ts';
 import { partsOfSelection } from '../../../../web/jobs/parts/selection-words.ts';
 import { stopWordsOf } from '../../../../web/jobs/parts/stop-words.ts';
 import { jobJson, phaseRun } from '../../../support/web/job-json.ts';
@@ -66,4 +67,13 @@ test.each([
   [{ type: 'query' }, 'A part of the users'],
 ])('the selection %j in words', (selection, words) => {
   expect(partsOfSelection(selection).words).toBe(words);
+});
+
+test.each([
+  [{ notify: false, startedAt: null, finishedAt: null }, 'None'],
+  [{ notify: true, startedAt: null, finishedAt: null }, 'At the end'],
+  [{ notify: true, startedAt: 'a', finishedAt: 'b' }, 'Not sent yet'],
+  [{ notify: true, startedAt: null, finishedAt: 'b' }, 'None: the job was stopped before it began'],
+])('without a mail, the details of a job of %j say %j', (job, words) => {
+  expect(noMailWordsOf(job)).toBe(words);
 });
