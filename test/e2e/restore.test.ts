@@ -34,6 +34,12 @@ const rowsOf = async (workspaceId: string): Promise<Map<string, string>> => {
   return new Map(rows.map(({ id, text }) => [id, text]));
 };
 
+/** The first ids whose users differ. Quicker than `toEqual`, which needs seconds for so many. */
+const differing = (before: Map<string, string>, after: Map<string, string>): string[] =>
+  [...new Set([...before.keys(), ...after.keys()])]
+    .filter((id) => before.get(id) !== after.get(id))
+    .slice(0, 5);
+
 const inIndia = { type: 'filter', filter: { field: 'country', op: 'is', value: 'IN' } };
 
 const deleteSelection = async (admin: ApiClient, selection: unknown): Promise<Job> => {
@@ -79,13 +85,13 @@ test('deleted users are restored byte for byte, once, and a mail reports it', as
     unprocessed: 0,
   };
   expect(job).toMatchObject({ state: 'succeeded', counts, result: { backupId } });
-  expect(await rowsOf('whole')).toEqual(before);
+  expect(differing(before, await rowsOf('whole'))).toEqual([]);
   const mail = (await stack().mails()).find((one) => one.text?.includes(job.id));
   expect(mail?.subject).toContain('104,000 users restored');
 
   const again = await restore(admin, backupId);
   expect(again.counts).toMatchObject({ selected, restored: 0, present: selected });
-  expect(await rowsOf('whole')).toEqual(before);
+  expect(differing(before, await rowsOf('whole'))).toEqual([]);
   const log = await admin.download(`/v1/restores/${again.id}/log`);
   expect(log.toString().trimEnd().split('\n')).toHaveLength(selected + 1);
 });
