@@ -10,17 +10,19 @@ export interface Comparison {
   id: string;
   op: Op;
   form: ValueForm;
+  /** The value is at `…`, or at the end. */
   words: string;
 }
 
 const DEFAULT_DAYS = 30;
 
+/** A negation also matches users without a value. */
 const BASE_WORDS: Readonly<Record<Op, string>> = {
   is: 'is',
-  isNot: 'is not',
+  isNot: 'is not … (or unknown)',
   in: 'is one of',
   contains: 'contains',
-  notContains: 'does not contain',
+  notContains: 'does not contain … (or unknown)',
   isKnown: 'is known',
   isNotKnown: 'is not known',
   lt: 'is less than',
@@ -36,7 +38,7 @@ const DATE_WORDS = {
   gte: 'is at or after',
 } as const satisfies Partial<Record<Op, string>>;
 
-const LIST_WORDS = { contains: 'has', notContains: 'does not have' } as const;
+const LIST_WORDS = { contains: 'has', notContains: 'does not have … (or unknown)' } as const;
 
 /** Of dates, the later of two is fewer days ago. */
 const DAYS_AGO_WORDS = {

@@ -29,11 +29,15 @@ const describeCondition = (condition: Condition, properties: PropertyTypes): str
   const words = comparisonOf(condition, kind)?.words ?? condition.op;
   const { value } = condition;
   if (value === undefined) return `${name} ${words}`;
-  if (Array.isArray(value)) return `${name} ${words} ${describeList(value, kind)}`;
-  if (typeof value !== 'object') return `${name} ${words} ${describeValue(value, kind)}`;
+  if (Array.isArray(value)) return `${name} ${withValue(words, describeList(value, kind))}`;
+  if (typeof value !== 'object') return `${name} ${withValue(words, describeValue(value, kind))}`;
   const days = countOf(value.daysAgo, 'day');
   return `${name} ${words.includes('…') ? words.replace('… days', days) : `${words} ${days} ago`}`;
 };
+
+/** By a function: a value with `$&` stays as it is. */
+const withValue = (words: string, value: string): string =>
+  words.includes('…') ? words.replace('…', () => value) : `${words} ${value}`;
 
 const isList = (filter: Filter): boolean =>
   ('and' in filter && filter.and.length > 1) || ('or' in filter && filter.or.length > 1);

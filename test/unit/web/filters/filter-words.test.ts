@@ -15,7 +15,9 @@ import { filterArbitrary, TYPES } from '../../../support/arbitraries.ts';
 test.each<[Filter, string]>([
   [{ field: 'country', op: 'is', value: 'IN' }, 'Country is “IN”'],
   [{ field: 'properties.plan', op: 'isNotKnown' }, 'plan is not known'],
-  [{ field: 'legalHold', op: 'isNot', value: true }, 'Legal hold is not true'],
+  [{ field: 'legalHold', op: 'isNot', value: true }, 'Legal hold is not true (or unknown)'],
+  [{ field: 'gender', op: 'isNot', value: '$&' }, 'Gender is not “$&” (or unknown)'],
+  [{ field: 'city', op: 'notContains', value: 'a…' }, 'City does not contain “a…” (or unknown)'],
   [{ field: 'dob', op: 'lt', value: '1990-02-01' }, 'Date of birth is before 1 Feb 1990'],
   [{ field: 'createdAt', op: 'lt', value: { daysAgo: 90 } }, 'Created is more than 90 days ago'],
   [{ field: 'createdAt', op: 'gte', value: { daysAgo: 1 } }, 'Created is at most 1 day ago'],
@@ -26,7 +28,7 @@ test.each<[Filter, string]>([
     ] }] },
     'Country is “IN” and (Tags has “vip” or score is at least 5)',
   ],
-  [{ not: { field: 'tags', op: 'notContains', value: 'vip' } }, 'not (Tags does not have “vip”)'],
+  [{ not: { field: 'tags', op: 'notContains', value: 'vip' } }, 'not (Tags does not have “vip” (or unknown))'],
   [{ field: 'gone', op: 'gt', value: 5 }, 'gone gt 5'],
 ])('%j in words', (filter, words) => {
   expect(describeFilter(filter, TYPES)).toBe(words);
