@@ -67,6 +67,27 @@ test('a filter is built, applied, shown as tokens, and saved as a segment', asyn
   await page.getByRole('button', { name: 'Country is “IN”', exact: true }).waitFor();
 });
 
+/** The width of the chosen words of a list, and the room for them. */
+const FIT = `(() => {
+  const select = document.querySelector('[role=dialog] select[aria-label=Comparison]');
+  const { fontSize, fontFamily, paddingLeft, paddingRight } = getComputedStyle(select);
+  const pen = document.createElement('canvas').getContext('2d');
+  pen.font = fontSize + ' ' + fontFamily;
+  return [
+    pen.measureText(select.selectedOptions[0].text).width,
+    select.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight),
+  ];
+})()`;
+
+test('the longest comparison is not cut: it says that unknown values match, too', async (context) => {
+  const filter = { and: [{ field: 'city', op: 'notContains', value: 'Par' }] };
+  const page = await open(context, `${addressOf(filter)}&do=filter`, { key });
+  await page.getByRole('dialog').getByLabel('Comparison').waitFor();
+  const [width, room] = await page.evaluate<[number, number]>(FIT);
+  expect(width).toBeGreaterThan(100);
+  expect(width).toBeLessThanOrEqual(room);
+});
+
 test('a condition that is not complete says so, and nothing is asked of the API', async (context) => {
   const page = await open(context, '/users?do=filter', { key });
   const dialog = page.getByRole('dialog', { name: 'Filter users' });
