@@ -108,6 +108,27 @@ test('a deletion that is stopped says what is done, and what stays', async (cont
   expect(await page.title()).toBe(`Deletion stopped – ${place.workspaceId} – Keepsake`);
 });
 
+test('while the mail is sent nothing is left to stop', async (context) => {
+  const place = await arrange(1, 1);
+  const [job] = await stack().sql<{ id: string }>(
+    `INSERT INTO jobs (id, workspace_id, type, state, phase, selection, options, actor_key_id, started_at)
+     SELECT gen_random_uuid(), $1, 'deletion', 'running', 'settling', '{"type": "ids", "count": 3}',
+            '{}', id, now() FROM api_keys WHERE workspace_id = $1 LIMIT 1 RETURNING id`,
+    [place.workspaceId],
+  );
+  const page = await openJob(context, job!.id, { key: place.key });
+  await page.getByRole('button', { name: 'Stop deletion' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Stop this deletion?' });
+  await dialog.waitFor();
+  await stack().sql(`UPDATE jobs SET phase = 'notifying' WHERE id = $1`, [job!.id]);
+  await dialog.waitFor({ state: 'hidden' });
+  await page.getByText('Sending the mail. No users are counted').waitFor();
+  expect(await page.getByRole('button', { name: 'Stop deletion' }).count()).toBe(0);
+  await stack().sql(`UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1`, [
+    job!.id,
+  ]);
+});
+
 test('records are read in pages, and by outcome', async (context) => {
   const place = await arrange(1_000, 120);
   const id = await beginDeletion(place);

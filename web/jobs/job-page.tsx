@@ -7,7 +7,7 @@ import { Delayed } from '../page/delayed.tsx';
 import { Page } from '../page/page.tsx';
 import { ProblemNotice } from '../page/problem-notice.tsx';
 import { StaleNotice } from '../page/stale-notice.tsx';
-import { isActive, type Job } from './job.ts';
+import { isActive, isStoppable, type Job } from './job.ts';
 import { StopButton } from './parts/stop-button.tsx';
 import { JobTabs } from './parts/job-tabs.tsx';
 import { ProgressCard } from './progress/progress-card.tsx';
@@ -34,7 +34,7 @@ export const JobPage = () => {
           ? (workspaces.get(job.workspace) ?? job.workspace)
           : undefined
       }
-      actions={job !== undefined && isActive(job) && <StopButton job={job} />}
+      actions={job !== undefined && isStoppable(job) && <StopButton job={job} />}
     >
       {job === undefined ? (
         error === null ? (

@@ -13,6 +13,10 @@ export type PhaseRun = Job['phases'][number];
 /** Whether a job has not ended. */
 export const isActive = ({ finishedAt }: Pick<Job, 'finishedAt'>): boolean => finishedAt === null;
 
+/** Whether a stop would leave users as they are. While the mail is sent, all of them are done. */
+export const isStoppable = ({ finishedAt, phase }: Pick<Job, 'finishedAt' | 'phase'>): boolean =>
+  isActive({ finishedAt }) && phase !== 'notifying';
+
 /** All users or lines of a job; null while nobody has counted them. */
 export const sizeOf = ({ counts, selection, phases, progress }: Job): number | null => {
   const ended = totalOf(counts);

@@ -6,14 +6,14 @@ import { useRetriedCall } from '../../api/use-retried-call.ts';
 import { CallNotice } from '../../page/call-notice.tsx';
 import { DialogButtons } from '../../page/dialog-buttons.tsx';
 import { Dialog } from '../../page/dialog.tsx';
-import { isActive, type Job } from '../job.ts';
+import { isStoppable, type Job } from '../job.ts';
 import { TYPE_WORDS } from '../words/job-words.ts';
 import { stopWordsOf } from './stop-words.ts';
 import styles from './stop-dialog.module.css';
 
 const WIDTH = 480;
 
-/** Says what is done already, and stops the rest of a job. It closes once the job has ended. */
+/** Says what is done already, and stops the rest of a job. It closes once nothing is left. */
 export const StopDialog = ({ job, onClose }: { job: Job; onClose: () => void }) => {
   const api = useApi();
   const queries = useQueryClient();
@@ -30,7 +30,7 @@ export const StopDialog = ({ job, onClose }: { job: Job; onClose: () => void }) 
       onClose();
     },
   );
-  const isOver = !isActive(job);
+  const isOver = !isStoppable(job);
   useEffect(() => {
     if (isOver) onClose();
   }, [isOver, onClose]);
