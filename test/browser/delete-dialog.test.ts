@@ -5,6 +5,7 @@ import { type OpenOptions, useConsole } from '../support/browser/console.ts';
 import {
   addMovedDeletion,
   addPlace,
+  beginDeletion,
   countDeletions,
   moveToParis,
   openDialog,
@@ -168,12 +169,32 @@ test('a deletion of nearly everyone leads to Delete all, with the share', async 
   await moveToParis(stack(), place.workspaceId, 810);
   await page.getByRole('button', { name: 'Look again' }).click();
   const dialog = page.getByRole('dialog', { name: 'Delete users?' });
-  const words =
-    'This deletion and those that are running would delete 96 % of all users, ' +
-    'counted now or at an earlier time.';
+  const words = 'This deletion and those that run would delete 960 of 1,000 users.';
   await dialog.getByText(words).waitFor();
-  await dialog.getByText(/needs Delete all/).waitFor();
+  await dialog.getByText('96 % of 1,000').waitFor();
+  await dialog.getByText('Users of a filter').waitFor();
+  await dialog.getByText('More than 90 % needs an approval').waitFor();
+  expect(await dialog.getByText('added later').count()).toBe(0);
   expect(await dialog.getByRole('button', { name: /^Delete/ }).count()).toBe(0);
+
+  await dialog.getByRole('link', { name: 'ask to delete all users' }).click();
+  await page.getByRole('dialog', { name: 'Delete all users' }).waitFor();
+  expect(new URL(page.url()).pathname).toBe('/users');
+});
+
+test('users that were added after a deletion do not lower its share, and the dialog says so', async (context) => {
+  const { page, place } = await arrange(context, { inParis: 29, statuses: [409] });
+  await place.api.finish(await beginDeletion(place));
+  await moveToParis(stack(), place.workspaceId, 930);
+  await stack().sql(
+    `INSERT INTO users (workspace_id, user_id) SELECT $1, 'new-' || n FROM generate_series(1, 500) AS n`,
+    [place.workspaceId],
+  );
+  await page.getByRole('button', { name: 'Look again' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Delete users?' });
+  const words = 'This deletion, those that run and recent ones would delete 960 of 1,000 users.';
+  await dialog.getByText(words).waitFor();
+  await dialog.getByText('Users that were added later do not count.').waitFor();
 });
 
 test('where all users are held, or none is left, there is no button', async (context) => {

@@ -55,7 +55,7 @@ export const DeleteDialog = ({
       ) : earlier !== undefined ? (
         <EarlierDeletion start={start} />
       ) : preview === undefined || count === 0 ? (
-        <NoPreview shown={shown} onClose={start.close} />
+        <NoPreview shown={shown} words={scope.words} onClose={start.close} />
       ) : (
         <ConfirmDeletion scope={scope} shown={{ ...shown, preview }} {...{ start, close }} />
       )}
@@ -70,13 +70,26 @@ const requestOf = (scope: DeleteScope): PreviewRequest =>
 const titleOf = (count: number | undefined): string =>
   count === undefined ? 'Delete users?' : `Delete ${countOf(count, 'user')}?`;
 
+/** Whether the server has found no user of the selection. */
+const isEmpty = (state: ShownPreview['state']): boolean =>
+  state.status === 'failed' && state.problem.slug === 'empty-selection';
+
 /** While the users are counted, and where there is nobody to delete or too many. */
-const NoPreview = ({ shown, onClose }: { shown: ShownPreview; onClose: () => void }) => {
-  const { preview, state, tryNow } = shown;
+const NoPreview = ({
+  shown,
+  words,
+  onClose,
+}: {
+  shown: ShownPreview;
+  /** The scope. */
+  words: string;
+  onClose: () => void;
+}) => {
+  const { preview, state } = shown;
   const isCounting = state.status === 'sending' || state.status === 'idle';
   return (
     <div className={styles.dialog}>
-      {preview === undefined ? <Refused state={state} tryNow={tryNow} /> : null}
+      {preview === undefined ? <Refused {...{ shown, words }} /> : null}
       {preview !== undefined && <NobodyToDelete held={preview.held} />}
       {isCounting && (
         <Delayed>
@@ -88,9 +101,17 @@ const NoPreview = ({ shown, onClose }: { shown: ShownPreview; onClose: () => voi
   );
 };
 
-const Refused = ({ state, tryNow }: Pick<ShownPreview, 'state' | 'tryNow'>) => {
+const Refused = ({
+  shown: { state, tryNow },
+  words,
+}: {
+  shown: Pick<ShownPreview, 'state' | 'tryNow'>;
+  words: string;
+}) => {
   const problem = state.status === 'failed' ? state.problem : undefined;
-  if (problem?.slug === 'empty-selection') return <NobodyToDelete held={0} />;
-  if (problem?.slug === 'delete-all-required') return <NearlyEveryone problem={problem} />;
+  if (isEmpty(state)) return <NobodyToDelete held={0} />;
+  if (problem?.slug === 'delete-all-required') {
+    return <NearlyEveryone problem={problem} words={words} />;
+  }
   return <CallNotice state={state} isKeyed={false} onTryNow={tryNow} />;
 };

@@ -1,28 +1,45 @@
-import { Anchor } from '@mantine/core';
-import { CONSOLE_PATHS } from '../../rules/console-paths.ts';
 import type { Problem } from '../api/problem.ts';
-import { formatShare } from '../format/numbers.ts';
+import { countOf, formatCount } from '../format/numbers.ts';
+import { Fact, Facts } from '../page/facts.tsx';
+import { TextLink } from '../page/links.tsx';
 import { Notice } from '../page/notice.tsx';
+import { ShareBar } from './share-bar.tsx';
+import { useWorkspaceSize } from './use-workspace-size.ts';
 
-const DELETE_ALL = '/delete-all';
-const hasDeleteAll = (CONSOLE_PATHS as readonly string[]).includes(DELETE_ALL);
-
-/** A deletion of nearly all users needs an approval: leads to where one asks for it. */
-export const NearlyEveryone = ({ problem }: { problem: Problem }) => (
-  <Notice tone="warn" role="alert">
-    <p>
-      <strong>{wordsOf(problem)}</strong> Deleting that many needs <em>Delete all</em>: someone of
-      the platform team must approve.
-    </p>
-    {hasDeleteAll && (
+/**
+ * A deletion of nearly all users needs an approval: states the share, and leads to how one asks.
+ *
+ * @param words the scope, where nothing else states it
+ */
+export const NearlyEveryone = ({ problem, words }: { problem: Problem; words?: string }) => {
+  const figures = figuresOf(problem);
+  const { all: present = 0, limitPercent } = useWorkspaceSize();
+  return (
+    <Notice tone="warn" role="alert">
       <p>
-        <Anchor href={DELETE_ALL} inherit underline="always">
-          Request access
-        </Anchor>
+        <strong>{figures === undefined ? problem.detail : deletedWordsOf(figures)}</strong>{' '}
+        {figures !== undefined &&
+          present > figures.all - figures.taken &&
+          'Users that were added later do not count.'}
       </p>
-    )}
-  </Notice>
-);
+      <Facts>
+        {words !== undefined && <Fact name="Scope">{words}</Fact>}
+        {figures !== undefined && (
+          <Fact name="Share">
+            <ShareBar count={goneOf(figures)} all={figures.all} limitPercent={limitPercent} />
+          </Fact>
+        )}
+      </Facts>
+      <p>
+        That many need an approval. Choose fewer users, or{' '}
+        <TextLink to="/users" search={{ do: 'delete-all' }} underline="always">
+          ask to delete all users
+        </TextLink>
+        .
+      </p>
+    </Notice>
+  );
+};
 
 /** There is nobody to delete, so there is no button either. */
 export const NobodyToDelete = ({ held }: { held: number }) => (
@@ -36,14 +53,24 @@ export const NobodyToDelete = ({ held }: { held: number }) => (
   </Notice>
 );
 
-/** The share is of the users at one time. Other deletions, running or recent, count as well. */
-const wordsOf = ({ data, detail }: Problem): string => {
-  const { percent, taken } = data;
-  if (typeof percent !== 'number') return detail;
+/** Of `all` users at one time, `taken` were deleted since; `selected` would be. */
+interface Figures {
+  all: number;
+  taken: number;
+  selected: number;
+}
+
+const figuresOf = ({ data: { all, taken, selected } }: Problem): Figures | undefined =>
+  typeof all === 'number' && typeof taken === 'number' && typeof selected === 'number'
+    ? { all, taken, selected }
+    : undefined;
+
+const goneOf = ({ taken, selected }: Figures): number => taken + selected;
+
+const deletedWordsOf = (figures: Figures): string => {
   const these =
-    taken === 0
-      ? 'This deletion and those that are running'
-      : 'This deletion, those that are running and earlier ones';
-  const share = `${formatShare(percent / 100)} of all users`;
-  return `${these} would delete ${share}, counted now or at an earlier time.`;
+    figures.taken === 0
+      ? 'This deletion and those that run'
+      : 'This deletion, those that run and recent ones';
+  return `${these} would delete ${formatCount(goneOf(figures))} of ${countOf(figures.all, 'user')}.`;
 };

@@ -17,7 +17,7 @@ export const FAILURE_WORDS = {
   },
   deleteAllRequired: {
     title: 'Nearly everyone would be deleted',
-    next: 'Select fewer users, or ask for *Delete all*.',
+    next: 'Select fewer users, or ask to delete all users.',
   },
   held: {
     title: 'All of these users are under legal hold',
