@@ -50,6 +50,17 @@ test('an admin sees the users, what needs a person, and the last 30 days by day'
   expect(await rows.nth(1).getByRole('cell').allTextContents()).toEqual(['142', '0', '60', '2']);
 });
 
+test('the bars of a day stand side by side: their heights are not a sum', async (context) => {
+  const page = await open(context, '/', { key: place.key });
+  const bars = page.locator('.recharts-bar-rectangle path');
+  await expect.poll(() => bars.count()).toBe(3);
+  const boxes = await Promise.all((await bars.all()).map((bar) => bar.boundingBox()));
+  expect(new Set(boxes.map((box) => Math.round(box!.y + box!.height))).size).toBe(1);
+  expect(new Set(boxes.map((box) => Math.round(box!.x))).size).toBe(3);
+  await page.getByText('Restored').first().waitFor();
+  expect(await page.locator('.recharts-legend-wrapper').textContent()).not.toContain('Imported');
+});
+
 test('what needs a person leads to its jobs', async (context) => {
   const page = await open(context, '/', { key: place.key });
   await page.getByRole('link', { name: '1 job can be tried again' }).click();

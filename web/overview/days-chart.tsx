@@ -13,7 +13,7 @@ const COLORS: Readonly<Record<DayCount, string>> = {
   restored: 'var(--ok)',
 };
 
-/** The users by day, one bar a day. */
+/** The users by day, side by side: a user that was imported may also be one that was added. */
 export const DaysChart = ({
   days,
   counts,
@@ -23,7 +23,6 @@ export const DaysChart = ({
 }) => (
   <BarChart
     h={HEIGHT}
-    type="stacked"
     data={days.map(({ day, ...users }) => ({ day, ...users }))}
     dataKey="day"
     series={counts.map((name) => ({ name, label: DAY_COUNTS[name], color: COLORS[name] }))}

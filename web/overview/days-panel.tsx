@@ -2,7 +2,7 @@ import { Suspense } from 'react';
 import { formatShortDate } from '../format/dates.ts';
 import { formatCount } from '../format/numbers.ts';
 import { lazyChart } from '../page/lazy-page.ts';
-import { countsOf, type Day, DAY_COUNTS, isBusy, nothingOf, summaryOf } from './overview.ts';
+import { countsOf, type Day, DAY_COUNTS, isBusy, nothingOf, sumOf, summaryOf } from './overview.ts';
 import styles from './overview.module.css';
 
 const DaysChart = lazyChart(() => import('./days-chart.tsx').then((module) => module.DaysChart));
@@ -18,7 +18,7 @@ export const DaysPanel = ({ days }: { days: readonly Day[] }) => {
       <figcaption>{summary}.</figcaption>
       <div aria-hidden className={styles.chart}>
         <Suspense>
-          <DaysChart days={days} counts={countsOf(days)} />
+          <DaysChart days={days} counts={countsOf(days).filter((name) => sumOf(days, name) > 0)} />
         </Suspense>
       </div>
       <details>
