@@ -33,11 +33,11 @@ export const FAILURE_WORDS = {
   },
   everyLineFailed: {
     title: 'No line could be imported',
-    next: 'The log has the reason for each line. Correct the file, then import it again.',
+    next: 'No user was changed.',
   },
   everyLineRefused: {
     title: 'No line could be imported',
-    next: 'The log has the reason for each line. Remove the causes, then retry.',
+    next: 'No user was changed.',
   },
   empty: { title: 'The file is empty', next: FILE },
   invalidCsv: { title: 'The file is not correct CSV', next: FILE },

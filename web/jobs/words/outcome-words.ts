@@ -33,7 +33,7 @@ export const OUTCOME_WORDS: Readonly<Record<Outcome, OutcomeWords>> = {
     tone: 'open',
     means: 'Changed after each backup, so they stay.',
   },
-  failed: { name: 'failed', tone: 'open', means: 'Not possible. The reason says why.' },
+  failed: { name: 'failed', tone: 'open', means: 'Not possible. Nothing was changed.' },
   unprocessed: { name: 'not reached', tone: 'open', means: 'The job ended before their turn.' },
 };
 

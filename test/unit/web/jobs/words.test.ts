@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { FAILURE_TYPES, UNKNOWN } from '../../../../activities/failure-types.ts';
+import { closeImport } from '../../../../rules/job-sums.ts';
 import { FAILURE_WORDS, failureWordsOf } from '../../../../web/jobs/words/failure-words.ts';
 import { headingOf, tabTitleOf } from '../../../../web/jobs/words/job-words.ts';
 import { reasonWordsOf } from '../../../../web/jobs/words/reason-words.ts';
@@ -10,6 +11,17 @@ test('each type of a failure has its words, and no other has', () => {
   const types = [...FAILURE_TYPES, UNKNOWN].toSorted();
   expect(Object.keys(FAILURE_WORDS).toSorted()).toEqual(types);
   expect(failureWordsOf('ofALaterVersion')).toBe(FAILURE_WORDS.brokenOff);
+});
+
+test('an import without any line does not repeat the remedy of its message', () => {
+  const none = { imported: 0, merged: 0, unchanged: 0, skipped: 0, held: 0, partial: 0 };
+  const counts = { ...none, lines: 2, failed: 2, unprocessed: 0 };
+  for (const refused of [0, 1]) {
+    const end = closeImport({ counts, isRead: true, refused }, { kind: 'completed' });
+    const { type, message } = end as { type: string; message: string };
+    expect(message).toMatch(/log.*then (upload|retry)/);
+    expect(failureWordsOf(type).next).toBe('No user was changed.');
+  }
 });
 
 test.each([
