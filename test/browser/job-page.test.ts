@@ -34,6 +34,12 @@ const openJob = async (context: TestContext, id: string, options: OpenOptions): 
   return page;
 };
 
+/** The colour of a failed line in the table, and in the bar. */
+const COLORS = `[
+  getComputedStyle(document.querySelector('td[data-tone="open"]')).color,
+  getComputedStyle(document.querySelector('[aria-label*="1 failed"] > :last-child')).backgroundColor,
+]`;
+
 const steps = (page: Page) => page.getByRole('list', { name: 'Steps', exact: true });
 
 test('a deletion is shown live: its steps, its users, and its end with sums that close', async (context) => {
@@ -232,6 +238,10 @@ test('exports, imports and restores have the same page', async (context) => {
   await page.getByRole('heading', { level: 1, name: 'Import of 2 lines' }).waitFor();
   await page.getByRole('heading', { level: 2, name: '1 imported, 1 not' }).waitFor();
   await page.getByRole('row', { name: 'email Not a mail address 3 1' }).waitFor();
+  await page.getByRole('row', { name: 'failed Not possible. Nothing was changed. 1' }).waitFor();
+  const [inTable, inBar] = await page.evaluate<string[]>(COLORS);
+  expect(inTable).toMatch(/^rgb/);
+  expect(inBar).toBe(inTable);
   await page.getByRole('link', { name: 'Download failed lines' }).waitFor();
   await page.getByRole('tab', { name: 'Records' }).click();
   await page.getByRole('tabpanel').getByRole('row').nth(1).waitFor();
