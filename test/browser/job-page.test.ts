@@ -245,6 +245,10 @@ test('exports, imports and restores have the same page', async (context) => {
   await page.getByRole('link', { name: 'Download failed lines' }).waitFor();
   await page.getByRole('tab', { name: 'Records' }).click();
   await page.getByRole('tabpanel').getByRole('row').nth(1).waitFor();
+  await page.getByRole('tab', { name: 'Details' }).click();
+  await page.getByText('Asked for').waitFor();
+  // An import is about a file, and selects nobody.
+  expect(await page.getByText('Selection').count()).toBe(0);
 });
 
 test('the page of a job is accessible, and fits its window, in each theme and width', async (context) => {

@@ -22,7 +22,7 @@ export const Details = ({ job }: { job: Job }) => (
       {job.actor.role in ROLE_NAMES && `, ${ROLE_NAMES[job.actor.role as keyof typeof ROLE_NAMES]}`}
     </Fact>
     <Fact name="Reason">{job.reason ?? 'None given'}</Fact>
-    <SelectionFact job={job} />
+    {job.type !== 'import' && <SelectionFact job={job} />}
     <Times job={job} />
     <MailFact job={job} />
     <Links job={job} />
