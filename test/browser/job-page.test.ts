@@ -4,6 +4,7 @@ import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts'
 import { type OpenOptions, useConsole } from '../support/browser/console.ts';
 import {
   addFailedDeletion,
+  addMovedDeletion,
   addPlace,
   beginDeletion,
   IN_PARIS,
@@ -205,6 +206,15 @@ test('ops see the counts, and no user, file or log; the tab has the workspace', 
   await page.getByRole('tab', { name: 'Details' }).click();
   await page.getByText('Users of a filter').waitFor({ state: 'hidden' });
   expect(await page.getByText('Paris').count()).toBe(0);
+});
+
+test('a count that moved needs an admin, which ops are informed of', async (context) => {
+  const place = await arrange(1_000, 30);
+  const id = await addMovedDeletion(stack(), place);
+  const page = await openJob(context, id, { key: await stack().roleKey('ops') });
+  await page.getByText('No user was deleted.').first().waitFor();
+  await page.getByText('An admin must look again, then confirm the new number.').waitFor();
+  expect(await page.getByRole('button', { name: 'Look again' }).count()).toBe(0);
 });
 
 test('a job that does not exist is reported with its request id', async (context) => {

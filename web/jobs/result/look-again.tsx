@@ -13,7 +13,8 @@ const DeleteDialog = lazyPart(() =>
 export const LookAgain = ({ job, size = 'sm' }: { job: Job; size?: 'xs' | 'sm' }) => {
   const { key } = useMe();
   const [isOpen, setOpen] = useState(false);
-  if (key.role !== 'admin' || job.erasedAt !== null) return null;
+  if (job.erasedAt !== null) return null;
+  if (key.role !== 'admin') return <p>An admin must look again, then confirm the new number.</p>;
   const { words } = partsOfSelection(job.selection);
   return (
     <div>

@@ -13,7 +13,7 @@ const BY_HAND = 'Somebody started a step by hand in Temporal. Operators should f
 export const FAILURE_WORDS = {
   selectionChanged: {
     title: 'More users match than were confirmed',
-    next: 'No user was deleted. Look again, then confirm the new number.',
+    next: 'No user was deleted.',
   },
   deleteAllRequired: {
     title: 'Nearly everyone would be deleted',
