@@ -19,6 +19,7 @@ import {
 import styles from './delete-dialog.module.css';
 
 const WIDTH = 640;
+const NOBODY = 'Nobody can be deleted';
 
 /**
  * Asks before users are deleted, with the facts: how many, of how many, which stay, and until when
@@ -42,12 +43,13 @@ export const DeleteDialog = ({
   const { preview } = shown;
   const count = preview === undefined ? undefined : deletableOf(preview);
   const isEarlier = earlier !== undefined || refused !== undefined;
+  const isNobody = count === 0 || isEmpty(shown.state);
   const close = start.state.status === 'sending' ? undefined : start.close;
   return (
     <Dialog
       isOpen
       {...(close && { onClose: close })}
-      title={isEarlier ? 'An earlier deletion' : titleOf(count)}
+      title={isEarlier ? 'An earlier deletion' : isNobody ? NOBODY : titleOf(count)}
       width={WIDTH}
     >
       {refused !== undefined ? (
