@@ -274,7 +274,7 @@ test('after a reload the unanswered deletion is sent again with its key, and one
   await page.reload();
   await page.getByRole('button', { name: 'Look again' }).click();
   const earlier = page.getByRole('dialog', { name: 'An earlier deletion' });
-  await earlier.getByText('This is an earlier deletion of 150 users').waitFor();
+  await earlier.getByText('It may be about other users than those that you chose now.').waitFor();
   await earlier.getByText('Reason: They left').waitFor();
   await earlier.getByRole('button', { name: 'Delete those 150 users' }).click();
   await arrive(page);

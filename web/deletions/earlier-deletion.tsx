@@ -25,8 +25,8 @@ export const EarlierDeletion = ({ start }: { start: DeletionStart }) => {
       <Notice tone="warn">
         <p>
           <strong>
-            This is an earlier deletion of {countOf(count, 'user')}, and not of those that you chose
-            now.
+            This is an earlier deletion of {countOf(count, 'user')}. It may be about other users
+            than those that you chose now.
           </strong>{' '}
           You confirmed it{earlierSentAt && ` on ${formatTime(new Date(earlierSentAt))}`}, and no
           answer came. It may have started.
