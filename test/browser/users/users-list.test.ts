@@ -278,6 +278,33 @@ test('in a narrow window, the rest of a user is below the row', async (context) 
   await page.getByText('First name').waitFor();
 });
 
+/** The parts of the first mail between places for a break, each with its number of lines. */
+const LINES_OF_PARTS = `[...document.querySelector('tbody tr td:nth-child(3)').childNodes]
+  .filter((node) => node.nodeType === Node.TEXT_NODE)
+  .map((node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    return [node.data, new Set([...range.getClientRects()].map(({ top }) => top)).size];
+  })`;
+
+test('in a narrow window a mail breaks after @ and dots, and not within a word', async (context) => {
+  const page = await open(context, '/users?limit=25', { key, width: 400 });
+  await page.route('**/v1/users?*', async (route) => {
+    const answer = await route.fetch();
+    const body = (await answer.json()) as { data: { email: string }[] };
+    body.data[0]!.email = 'margarete.zimmer@strange.example';
+    await route.fulfill({ response: answer, json: body });
+  });
+  await page.reload();
+  await page.getByText('margarete.zimmer@strange.example').waitFor();
+  expect(await page.evaluate(LINES_OF_PARTS)).toEqual([
+    ['margarete.', 1],
+    ['zimmer@', 1],
+    ['strange.', 1],
+    ['example', 1],
+  ]);
+});
+
 test('a wide table scrolls in its card, and the page does not', async (context) => {
   const page = await open(context, '/users?limit=25', { key });
   await userList(page).header.click();

@@ -2,6 +2,7 @@ import { ActionIcon } from '@mantine/core';
 import { ChevronDown, Lock } from 'lucide-react';
 import { type ChangeEvent, type KeyboardEvent, memo, useState } from 'react';
 import { TextLink } from '../../page/links.tsx';
+import { Breakable } from './breakable.tsx';
 import type { Column } from './columns.ts';
 import type { User } from '../use-user-list.ts';
 import { UserValue } from './user-value.tsx';
@@ -45,7 +46,7 @@ export const UserRow = memo(function UserRow(props: UserRowProps) {
         <th scope="row" className={styles.id}>
           <span>
             <TextLink to="/users/$id" params={{ id: userId }}>
-              {userId}
+              <Breakable text={userId} />
             </TextLink>
           </span>
           {user.legalHold && <Held />}

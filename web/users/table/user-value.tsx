@@ -2,6 +2,7 @@ import type { ValueKind } from '../../../selection/fields.ts';
 import { formatDate } from '../../format/dates.ts';
 import { formatNumber } from '../../format/numbers.ts';
 import { Timestamp } from '../../format/timestamp.tsx';
+import { Breakable } from './breakable.tsx';
 import { isUnknown, valueOf } from '../values.ts';
 import type { Column } from './columns.ts';
 import type { User } from '../use-user-list.ts';
@@ -14,7 +15,8 @@ export const UserValue = ({ user, column }: { user: User; column: Column }) => {
   if (column.kind === 'datetime' && typeof value === 'string' && isTime(value)) {
     return <Timestamp at={value} />;
   }
-  return textOf(value, column.kind);
+  const text = textOf(value, column.kind);
+  return column.kind === 'text' ? <Breakable text={text} /> : text;
 };
 
 const isTime = (value: string): boolean => !Number.isNaN(Date.parse(value));
