@@ -62,6 +62,19 @@ test('filters are in the address, survive a reload, and can be cleared', async (
   await page.getByText('No job matches.').waitFor();
 });
 
+test('days in the wrong order are marked at their field, and nothing is asked of the API', async (context) => {
+  const page = await open(context, '/jobs', { key: place.key });
+  await page.getByRole('row').nth(1).waitFor();
+  await page.getByLabel('From').fill('2026-11-30');
+  await page.getByLabel('To').fill('2026-11-01');
+  await page.getByText('Earlier than From').waitFor();
+  expect(await page.getByLabel('To').getAttribute('aria-invalid')).toBe('true');
+  expect(await page.getByRole('row').count()).toBe(0);
+  expect(await page.getByRole('alert').count()).toBe(0);
+  await page.getByLabel('From').fill('2026-10-01');
+  await page.getByText('Earlier than From').waitFor({ state: 'hidden' });
+});
+
 test('the list is reached by its shortcut, and a new job appears by itself', async (context) => {
   const page = await open(context, '/settings', { key: place.key });
   await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();

@@ -4,7 +4,13 @@ import { useMe } from '../../api/services.tsx';
 import { useWorkspaces } from '../../api/use-workspaces.ts';
 import type { Job } from '../job.ts';
 import { TYPE_WORDS } from '../words/job-words.ts';
-import { isFiltered, type JobsSearch, readJobsSearch, STATE_GROUPS } from './jobs-search.ts';
+import {
+  isFiltered,
+  isReversed,
+  type JobsSearch,
+  readJobsSearch,
+  STATE_GROUPS,
+} from './jobs-search.ts';
 import styles from './job-filters.module.css';
 
 const ANY = { value: '', label: 'All' };
@@ -46,10 +52,15 @@ export const JobFilters = ({ search, jobs }: { search: JobsSearch; jobs: readonl
         type="date"
         label="To"
         value={search.to ?? ''}
+        error={isReversed(search) && 'Earlier than From'}
         onChange={(event) => change({ to: event.currentTarget.value })}
       />
       {isFiltered(search) && (
-        <Button variant="subtle" onClick={() => void navigate({ search: {} })}>
+        <Button
+          variant="subtle"
+          className={styles.clear}
+          onClick={() => void navigate({ search: {} })}
+        >
           Clear
         </Button>
       )}

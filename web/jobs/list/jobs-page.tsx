@@ -10,7 +10,7 @@ import { isActive } from '../job.ts';
 import { EmptyJobs } from './empty-jobs.tsx';
 import { JobFilters } from './job-filters.tsx';
 import { JobsPager } from './jobs-pager.tsx';
-import { queryOf } from './jobs-search.ts';
+import { isReversed, queryOf } from './jobs-search.ts';
 import { JobsTable } from './jobs-table.tsx';
 import styles from './jobs-page.module.css';
 
@@ -27,6 +27,7 @@ export const JobsPage = () => {
     '/v1/jobs',
     { params: { query: { ...queryOf(search), limit: LIMIT } } },
     {
+      enabled: !isReversed(search),
       placeholderData: keepPreviousData,
       // Stops by itself while the tab is hidden.
       refetchInterval: ({ state }) => (state.data?.data.some(isActive) ? ACTIVE_MS : IDLE_MS),
@@ -39,7 +40,7 @@ export const JobsPage = () => {
       <div className={styles.jobs}>
         <JobFilters search={search} jobs={jobs} />
         {data !== undefined && <StaleNotice query={query} />}
-        {data === undefined ? (
+        {isReversed(search) ? null : data === undefined ? (
           error === null ? (
             <Delayed>
               <Skeleton height={480} radius="md" />

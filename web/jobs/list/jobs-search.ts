@@ -52,6 +52,10 @@ export const readJobsSearch = (search: Record<string, unknown>): JobsSearch => {
 export const isFiltered = ({ after: _after, ...filters }: JobsSearch): boolean =>
   Object.values(filters).some((value) => value !== undefined);
 
+/** Whether the last day is before the first one: no job can match, and the API refuses it. */
+export const isReversed = ({ from, to }: JobsSearch): boolean =>
+  from !== undefined && to !== undefined && from > to;
+
 /** The query of the API for a search. Days begin and end in the reader's zone. */
 export const queryOf = ({ state, type, from, to, actor, workspace, after }: JobsSearch) => ({
   ...(state !== undefined && { state: [...STATE_GROUPS[state].states] }),
