@@ -76,6 +76,19 @@ export const moveToParis = (stack: TestStack, workspaceId: string, count: number
     [workspaceId, count],
   );
 
+/** The users in Paris move away, and so many others move there. */
+export const swapWithParis = async (stack: TestStack, workspaceId: string, count: number) => {
+  const [{ ids } = { ids: [] }] = await stack.sql<{ ids: string[] }>(
+    `SELECT array_agg(user_id) AS ids FROM users WHERE workspace_id = $1 AND city = 'Paris'`,
+    [workspaceId],
+  );
+  await moveToParis(stack, workspaceId, count);
+  await stack.sql(`UPDATE users SET city = 'Lyon' WHERE workspace_id = $1 AND user_id = ANY ($2)`, [
+    workspaceId,
+    ids,
+  ]);
+};
+
 /** Opens the dialog from the page of such a deletion. */
 export const openDialog = async (page: Page) => {
   await page.getByRole('button', { name: 'Look again' }).click();
