@@ -8,6 +8,7 @@ import {
 import { useEffect, useMemo, useRef } from 'react';
 import { queryIdOf, type UserQuery } from '../selection/user-query.ts';
 import type { Step } from './page-trail.ts';
+import { type TypedSearch, useTypedSearch } from './use-typed-search.ts';
 import type { UserDialog, UserSearch } from './user-search.ts';
 
 declare module '@tanstack/react-router' {
@@ -21,6 +22,8 @@ declare module '@tanstack/react-router' {
 }
 
 const NO_TRAIL: Step[] = [];
+/** The first page, without a dialog. */
+const FIRST = { after: undefined, do: undefined };
 
 interface Options {
   replace?: boolean;
@@ -30,15 +33,19 @@ interface Options {
 
 export interface UserAddress {
   search: UserSearch;
-  /** The conditions of the search; the same object until one of them changes. */
+  /**
+   * The conditions of the search, with the typed text from the first key press; the same object
+   * until one of them changes.
+   */
   query: UserQuery;
   queryId: string;
+  typed: TypedSearch;
+  /** The typed text is not in the address yet: the list is still of the search before. */
+  isPending: boolean;
   /** The pages before this one, as far as they were seen. */
   trail: readonly Step[];
   /** Changes what is listed, or how. It shows the first page, and closes the dialog. */
   change: (changes: Partial<UserSearch>) => void;
-  /** Changes the search while a person types: one entry in the history for all of it. */
-  type: (q: string | undefined) => void;
   openDialog: (dialog: UserDialog) => void;
   closeDialog: () => void;
   /** Shows another page, and remembers the way to it. */
@@ -54,7 +61,7 @@ export const useUserAddress = (): UserAddress => {
     isTyping = false,
     isDialog = false,
   } = useLocation({ select: ({ state }) => state });
-  const navigate = useNavigate({ from: '/users' });
+  const go = useGo();
   const router = useRouter();
 
   const closed = useRef<string>(undefined);
@@ -62,30 +69,50 @@ export const useUserAddress = (): UserAddress => {
     if (search.do === undefined) closed.current = undefined;
   }, [search.do]);
 
-  const { q, segment, filter } = search;
+  // One entry in the history for all that is typed in a row.
+  const typed = useTypedSearch(search.q, (q) => {
+    go({ ...FIRST, q }, { replace: isTyping, state: { isTyping: true } });
+    // Else a dialog that opens at the same time would take its entry.
+    router.history.flush();
+  });
+  const { q } = typed;
+  const { segment, filter } = search;
   const query = useMemo(() => ({ q, segmentId: segment, filter }), [q, segment, filter]);
+  return {
+    search,
+    query,
+    queryId: queryIdOf(query),
+    typed,
+    isPending: q !== search.q,
+    trail,
+    change: (changes) => {
+      if ('q' in changes) typed.replace(changes.q);
+      else typed.flush();
+      go({ ...FIRST, ...changes }, { replace: search.do !== undefined });
+    },
+    openDialog: (dialog) => {
+      typed.flush();
+      go({ do: dialog }, { state: (state) => ({ ...state, isDialog: true }) });
+    },
+    closeDialog: () => {
+      // Closed twice in a row, it must not leave the list.
+      if (closed.current === entry) return;
+      closed.current = entry;
+      if (isDialog) router.history.back();
+      else go({ do: undefined }, { replace: true, state: true });
+    },
+    goTo: (after, way) => go({ after }, { state: { trail: way }, resetScroll: true }),
+  };
+};
 
-  return useMemo(() => {
-    const go = (next: UserSearch, options: Options = {}) =>
-      void navigate({ to: '/users', search: next, resetScroll: false, ...options });
-    const first: UserSearch = { ...search, after: undefined, do: undefined };
-    return {
-      search,
-      query,
-      queryId: queryIdOf(query),
-      trail,
-      change: (changes) => go({ ...first, ...changes }, { replace: search.do !== undefined }),
-      type: (q) => go({ ...first, q }, { replace: isTyping, state: { isTyping: true } }),
-      openDialog: (dialog) =>
-        go({ ...search, do: dialog }, { state: (state) => ({ ...state, isDialog: true }) }),
-      closeDialog: () => {
-        // Closed twice in a row, it must not leave the list.
-        if (closed.current === entry) return;
-        closed.current = entry;
-        if (isDialog) router.history.back();
-        else go({ ...search, do: undefined }, { replace: true, state: true });
-      },
-      goTo: (after, way) => go({ ...search, after }, { state: { trail: way }, resetScroll: true }),
-    } satisfies UserAddress;
-  }, [search, query, entry, trail, isTyping, isDialog, navigate, router]);
+/** Not from the search of a render: a typed text may have entered the address just now. */
+const useGo = () => {
+  const navigate = useNavigate({ from: '/users' });
+  return (changes: Partial<UserSearch>, options: Options = {}): void =>
+    void navigate({
+      to: '/users',
+      search: (old) => ({ ...old, ...changes }),
+      resetScroll: false,
+      ...options,
+    });
 };

@@ -3,7 +3,8 @@ import { useMemo } from 'react';
 import type { components } from '../api/schema.d.ts';
 import { useApi } from '../api/services.tsx';
 import type { UserQuery } from '../selection/user-query.ts';
-import { apiQueryOf, DEFAULT_SIZE, DEFAULT_SORT, type UserSearch } from './user-search.ts';
+import { apiQueryOf, DEFAULT_SIZE, DEFAULT_SORT } from './user-search.ts';
+import type { UserAddress } from './use-user-address.ts';
 
 export type User = components['schemas']['User'];
 
@@ -14,26 +15,28 @@ export interface UserList {
   nextCursor: string | null;
   /** Null on the first page; undefined until it is known. */
   prevCursor: string | null | undefined;
-  /** The users are those of an earlier page or query, until the present ones arrive. */
+  /** The users are those of an earlier page, query or text, until the present ones arrive. */
   isOld: boolean;
   isFetching: boolean;
   error: unknown;
   retry: () => void;
 }
 
+type ListAddress = Pick<UserAddress, 'search' | 'isPending'>;
+
 const NONE: readonly string[] = [];
 
 /** A page of users. A request for another page or query aborts the one before. */
-export const useUserList = (query: UserQuery, search: UserSearch): UserList => {
+export const useUserList = ({ search, isPending }: ListAddress): UserList => {
   const api = useApi();
-  const { sort = DEFAULT_SORT, limit = DEFAULT_SIZE, after } = search;
+  const { q, segment, filter, sort = DEFAULT_SORT, limit = DEFAULT_SIZE, after } = search;
   const { data, error, isPlaceholderData, isFetching, refetch } = api.useQuery(
     'get',
     '/v1/users',
     {
       params: {
         query: {
-          ...apiQueryOf(query),
+          ...apiQueryOf({ q, segmentId: segment, filter }),
           sort,
           limit,
           ...(after !== undefined && { cursor: after }),
@@ -48,7 +51,7 @@ export const useUserList = (query: UserQuery, search: UserSearch): UserList => {
     pageIds,
     nextCursor: data?.nextCursor ?? null,
     prevCursor: isPlaceholderData ? undefined : data?.prevCursor,
-    isOld: isPlaceholderData,
+    isOld: isPlaceholderData || isPending,
     isFetching,
     error,
     retry: () => void refetch(),

@@ -112,7 +112,7 @@ const isSegmentUnknown = ({ status, errors }: Problem): boolean =>
 
 /** Where the page stands in the list, and the ways to the pages before and after it. */
 const usePlace = ({ address, list }: ListParts) => {
-  const { search, trail, goTo } = address;
+  const { search, trail, goTo, isPending } = address;
   const { nextCursor, prevCursor, isOld } = list;
   const shown = list.users?.length ?? 0;
   const isEmpty = list.users?.length === 0;
@@ -130,7 +130,7 @@ const usePlace = ({ address, list }: ListParts) => {
         : { from: before + 1, to: before + shown },
     /** The page has all users of the list. */
     isWhole: before === 0 && nextCursor === null,
-    onPrevious: isFirst(place) ? undefined : goBack,
+    onPrevious: isFirst(place) || isPending ? undefined : goBack,
     onNext:
       nextCursor === null || isOld ? undefined : () => goTo(nextCursor, trailAfter(place, shown)),
   };

@@ -25,14 +25,14 @@ import styles from './users-page.module.css';
 /** The users of the workspace: found, listed, selected, and handed to exports and deletions. */
 export const UsersPage = () => {
   const address = useUserAddress();
-  const { search, query, queryId, change, openDialog } = address;
+  const { search, query, queryId, typed, change, openDialog } = address;
   const { properties } = useProperties();
   const { segments } = useSegmentList();
   const segment = segments?.find(({ id }) => id === search.segment);
   const segmentName = segment?.name;
   useFreshSegment(segment);
   const columns = useColumns(useMe().workspace?.id ?? '', properties);
-  const list = useUserList(query, search);
+  const list = useUserList(address);
   const used = useSelection(queryId, list.pageIds);
   const scope = useScope(used.selection, query, segmentName, properties);
   const searchBox = useRef<HTMLInputElement>(null);
@@ -55,7 +55,7 @@ export const UsersPage = () => {
     >
       <div className={styles.list}>
         <div className={styles.finders}>
-          <SearchBox value={search.q} onChange={address.type} inputRef={searchBox} />
+          <SearchBox typed={typed} inputRef={searchBox} />
           <SegmentChoice
             segments={segments}
             value={search.segment}

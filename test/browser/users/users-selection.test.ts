@@ -97,8 +97,52 @@ test('another filter clears the selection and says so; Undo and Back bring it ba
 
   await list.search.fill('ada-02');
   await list.says('The filter changed');
+  await page.waitForURL(/q=ada-02/);
   await page.goBack();
   await list.says('2 users are selected.');
+});
+
+test('nothing of the old list can be used from the first key press of a search', async (context) => {
+  const page = await open(context, '/users?q=ada-0&limit=25', { key, hasClock: true });
+  const list = userList(page);
+  await list.header.click();
+  await list.button('Select all 99 users that match').click();
+  await list.says('All 99 users that match are selected.');
+  await page.clock.pauseAt((await page.evaluate<number>('Date.now()')) + 1_000);
+  await list.search.press('End');
+  await list.search.press('1');
+  await list.says('The filter changed, so nothing is selected.');
+  expect(await list.button('Delete…').count()).toBe(0);
+  expect(await list.header.isDisabled()).toBe(true);
+  expect(await list.ticked()).toEqual([]);
+  expect(new URL(page.url()).searchParams.get('q')).toBe('ada-0');
+
+  await list.button('Undo').click();
+  await list.says('All 99 users that match are selected.');
+  expect(await list.search.inputValue()).toBe('ada-0');
+  await page.clock.runFor(1_000);
+  expect(new URL(page.url()).searchParams.get('q')).toBe('ada-0');
+});
+
+test('a dialog that opens while typing has not rested is of the typed search, and stays', async (context) => {
+  const page = await open(context, '/users?q=ada-0&limit=25', { key, hasClock: true });
+  const list = userList(page);
+  await list.says('99 users');
+  await page.clock.pauseAt((await page.evaluate<number>('Date.now()')) + 1_000);
+  await list.search.press('End');
+  await list.search.press('1');
+  await page.getByRole('button', { name: 'Filter' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Filter users' });
+  await page.clock.resume();
+  await dialog.waitFor();
+  await expect.poll(() => page.locator('[data-user]').count()).toBe(10);
+  expect(await dialog.isVisible()).toBe(true);
+  const { searchParams } = new URL(page.url());
+  expect([searchParams.get('q'), searchParams.get('do')]).toEqual(['ada-01', 'filter']);
+  await page.goBack();
+  await dialog.waitFor({ state: 'hidden' });
+  await list.says('10 users');
+  expect(await list.search.inputValue()).toBe('ada-01');
 });
 
 test('once another user is selected, what was cleared does not come back', async (context) => {
