@@ -1,8 +1,9 @@
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useMe } from '../api/services.tsx';
-import { EVERYTHING, rangeOf, type Selection, withTicks } from './selection.ts';
+import { EVERYTHING, isNothing, rangeOf, type Selection, withTicks } from './selection.ts';
 import {
   cleared,
+  emptyState,
   type SelectionState,
   type Undo,
   undone,
@@ -26,17 +27,24 @@ export interface UsedSelection {
 }
 
 /**
- * The selection in the list of a query.
+ * The selection in the list of a query. Nothing is selected in a list that is refused, such as one
+ * of a segment that was deleted.
  *
- * @param pageIds the users that are shown, in their order
+ * @param list the users that are shown, in their order
  */
-export const useSelection = (queryId: string, pageIds: readonly string[]): UsedSelection => {
+export const useSelection = (
+  queryId: string,
+  { pageIds, isRefused }: { pageIds: readonly string[]; isRefused: boolean },
+): UsedSelection => {
   const { key, workspace } = useMe();
   const person = { keyId: key.id, workspaceId: workspace?.id ?? '' };
   const [store] = useState(() => createSelectionStore(person, sessionStorage));
   const stored = useSyncExternalStore(store.subscribe, store.state);
   // Not only after the effect: a selection of another query must never be shown with this one.
-  const state = useMemo(() => withQuery(stored, queryId), [stored, queryId]);
+  const state = useMemo(() => {
+    const present = withQuery(stored, queryId);
+    return isRefused && !isNothing(present.selection) ? emptyState(queryId) : present;
+  }, [stored, queryId, isRefused]);
   useEffect(() => store.change(state), [store, state]);
 
   const page = useRef(pageIds);

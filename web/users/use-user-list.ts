@@ -1,6 +1,7 @@
 import { keepPreviousData } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import type { components } from '../api/schema.d.ts';
+import { problemOf } from '../api/problem.ts';
 import { useApi } from '../api/services.tsx';
 import type { UserQuery } from '../selection/user-query.ts';
 import { apiQueryOf, DEFAULT_SIZE, DEFAULT_SORT } from './user-search.ts';
@@ -15,10 +16,12 @@ export interface UserList {
   nextCursor: string | null;
   /** Null on the first page; undefined until it is known. */
   prevCursor: string | null | undefined;
-  /** The users are those of an earlier page, query or text, until the present ones arrive. */
+  /** The users are not those of the present page, query or text, which may be on their way. */
   isOld: boolean;
   isFetching: boolean;
   error: unknown;
+  /** The query is refused, and does not become right by another try. */
+  isRefused: boolean;
   retry: () => void;
 }
 
@@ -46,14 +49,17 @@ export const useUserList = ({ search, isPending }: ListAddress): UserList => {
     { placeholderData: keepPreviousData },
   );
   const pageIds = useMemo(() => data?.data.map(({ userId }) => userId) ?? NONE, [data]);
+  const { status } = error === null ? { status: 0 } : problemOf(error);
+  const isRefused = status >= 400 && status < 500 && status !== 429;
   return {
     users: data?.data,
     pageIds,
     nextCursor: data?.nextCursor ?? null,
     prevCursor: isPlaceholderData ? undefined : data?.prevCursor,
-    isOld: isPlaceholderData || isPending,
+    isOld: isPlaceholderData || isPending || isRefused,
     isFetching,
     error,
+    isRefused,
     retry: () => void refetch(),
   };
 };

@@ -79,11 +79,8 @@ export const UserListCard = ({ columns, ...parts }: ListParts & { columns: reado
   );
 };
 
-/** A refused query does not become right by another try. */
 const ListProblem = ({ list, address: { search, query, change } }: ListParts) => {
   const problem = problemOf(list.error);
-  const { status } = problem;
-  const isRefused = status >= 400 && status < 500 && status !== 429;
   if (search.segment !== undefined && isSegmentUnknown(problem)) {
     return (
       <div className={styles.notice}>
@@ -96,8 +93,8 @@ const ListProblem = ({ list, address: { search, query, change } }: ListParts) =>
   }
   return (
     <div className={styles.notice}>
-      <ProblemNotice error={list.error} onRetry={isRefused ? undefined : list.retry} />
-      {isRefused && hasCondition(query) && (
+      <ProblemNotice error={list.error} onRetry={list.isRefused ? undefined : list.retry} />
+      {list.isRefused && hasCondition(query) && (
         <Button variant="default" onClick={() => change(NO_CONDITION)}>
           Clear filter
         </Button>

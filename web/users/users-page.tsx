@@ -33,7 +33,7 @@ export const UsersPage = () => {
   useFreshSegment(segment);
   const columns = useColumns(useMe().workspace?.id ?? '', properties);
   const list = useUserList(address);
-  const used = useSelection(queryId, list.pageIds);
+  const used = useSelection(queryId, list);
   const scope = useScope(used.selection, query, segmentName, properties);
   const searchBox = useRef<HTMLInputElement>(null);
   useUserShortcuts(searchBox, {

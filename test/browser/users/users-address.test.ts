@@ -1,13 +1,16 @@
 import { beforeAll, expect, test } from 'vitest';
+import type { ApiClient } from '../../../local/api-client.ts';
 import { useConsole } from '../../support/browser/console.ts';
 import { addUsers, userIdOf, userList } from '../../support/browser/user-pages.ts';
 
 const { stack, open } = useConsole();
 const WORKSPACE = 'users-address';
+let api: ApiClient;
 let key = '';
 
 beforeAll(async () => {
-  await addUsers(await stack().workspace(WORKSPACE), 20);
+  api = await stack().workspace(WORKSPACE);
+  await addUsers(api, 20);
   key = await stack().adminKey(WORKSPACE);
 });
 
@@ -20,6 +23,26 @@ test('an unknown segment in the address is named as one, and can be cleared', as
     await userList(page).button('Clear').click();
     await userList(page).says('20 users');
     expect(new URL(page.url()).search).toBe('');
+  }
+});
+
+test('of a segment that was deleted, nothing is selected, also after a reload', async (context) => {
+  const { id } = await api.succeed<{ id: string }>('POST', '/v1/segments', {
+    name: 'French',
+    filter: { field: 'country', op: 'is', value: 'FR' },
+  });
+  const page = await open(context, `/users?segment=${id}`, { key, statuses: [404] });
+  const list = userList(page);
+  await list.header.click();
+  await list.button('Delete…').waitFor();
+  await api.succeed('DELETE', `/v1/segments/${id}`);
+  for (const address of [`/users?segment=${id}`, `/users?segment=${id}&do=delete`]) {
+    await page.goto(address);
+    await page.getByRole('alert').getByText('There is no such segment').waitFor();
+    await expect.poll(() => new URL(page.url()).searchParams.has('do')).toBe(false);
+    expect(await list.button('Clear').count()).toBe(1);
+    expect(await list.button('Delete…').count()).toBe(0);
+    expect(await page.getByText('selected').count()).toBe(0);
   }
 });
 
