@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { expectAccessibleInEachLook, expectFitsWidths } from '../support/browser/accessibility.ts';
+import { seeSoon } from '../support/browser/clock.ts';
 import { useConsole } from '../support/browser/console.ts';
 import { databaseAway } from '../support/browser/database-away.ts';
 import { addPlace, beginDeletion, IN_PARIS, type Place } from '../support/browser/deletions.ts';
@@ -111,6 +112,33 @@ test('while the database is away, the list says so with its request id, and is t
   await page.unroute('**/v1/jobs?*');
   await alert.getByRole('button', { name: 'Try again' }).click();
   await page.getByRole('row').nth(1).waitFor();
+});
+
+test('the first failure is shown at once, and the list comes back by itself, without a storm', async (context) => {
+  const page = await open(context, '/settings', { key: place.key, isCut: true, hasClock: true });
+  await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+  let tries = 0;
+  await page.route('**/v1/jobs?limit=50', (route) => {
+    tries += 1;
+    return route.abort('connectionreset');
+  });
+  await page.clock.pauseAt((await page.evaluate<number>('Date.now()')) + 1_000);
+  await page.getByRole('link', { name: 'Jobs' }).click();
+  const alert = page.getByRole('alert').filter({ hasText: 'The server cannot be reached' });
+  await seeSoon(page, alert.getByText('This page tries again by itself.'));
+  expect(tries).toBe(1);
+  for (const number of [2, 3, 4, 5, 6]) {
+    await page.clock.runFor(5_000);
+    await expect.poll(() => tries).toBe(number);
+    await seeSoon(page, alert);
+  }
+  await alert.getByRole('button', { name: 'Try again' }).click();
+  await expect.poll(() => tries).toBe(7);
+  await seeSoon(page, alert);
+  await page.unroute('**/v1/jobs?limit=50');
+  await page.clock.runFor(5_000);
+  await seeSoon(page, page.getByRole('row').nth(1));
+  expect(await alert.count()).toBe(0);
 });
 
 test('a full list is accessible, and fits its window, in each theme and width', async (context) => {

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
+import { seeSoon } from '../support/browser/clock.ts';
 import { useConsole } from '../support/browser/console.ts';
 import { databaseAway } from '../support/browser/database-away.ts';
 import { addPlace, beginDeletion, type Place } from '../support/browser/deletions.ts';
@@ -112,6 +113,28 @@ test('a failure shows its request id, and the next try shows the overview', asyn
   await page.unroute('**/v1/overview*');
   await alert.getByRole('button', { name: 'Try again' }).click();
   await page.getByText('1 job can be tried again').waitFor();
+});
+
+test('while the server is away, the overview says so, and claims nothing of now', async (context) => {
+  const page = await open(context, '/settings', { key: place.key, isCut: true, hasClock: true });
+  await page.getByRole('link', { name: 'Overview' }).click();
+  const main = page.getByRole('main');
+  await main.getByText('142 users').waitFor();
+  await main.getByText('No job is running.').waitFor();
+  await page.getByRole('link', { name: 'Settings' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+  await page.route('**/v1/**', (route) => route.abort('connectionreset'));
+  await page.clock.pauseAt((await page.evaluate<number>('Date.now()')) + 10_000);
+  await page.getByRole('link', { name: 'Overview' }).click();
+  await seeSoon(page, main.getByText(/^Offline. What you see is from/).first());
+  await seeSoon(page, main.getByText('– users'));
+  await seeSoon(page, main.getByText('No job was running then.'));
+  expect(await main.getByText('Nothing needs you now.').count()).toBe(0);
+  await page.unroute('**/v1/**');
+  await page.clock.runFor(5_000);
+  await seeSoon(page, main.getByText('142 users'));
+  await seeSoon(page, main.getByText('No job is running.'));
+  expect(await main.getByText('Offline').count()).toBe(0);
 });
 
 test('a full overview is accessible, and fits its window, in each theme and width', async (context) => {

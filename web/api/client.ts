@@ -1,5 +1,6 @@
 import createFetchClient from 'openapi-fetch';
 import createQueryHooks from 'openapi-react-query';
+import { useKnownFailure } from './known-failure.ts';
 import { type Problem, readProblem, unreachable } from './problem.ts';
 import type { paths } from './schema.d.ts';
 import type { Session } from './session.ts';
@@ -10,10 +11,24 @@ const SAFE = new Set(['GET', 'HEAD']);
 /** The API by paths: `api.useQuery('get', '/v1/jobs', …)`. Each failure is a `Problem`. */
 export type Api = ReturnType<typeof createApi>;
 
-export const createApi = (session: Session) =>
-  createQueryHooks(
+export const createApi = (session: Session) => {
+  const hooks = createQueryHooks(
     createFetchClient<paths>({ fetch: (request) => sendInSession(request, session) }),
   );
+  return {
+    ...hooks,
+    useQuery: knowingFailure(hooks.useQuery),
+    useInfiniteQuery: knowingFailure(hooks.useInfiniteQuery),
+  };
+};
+
+/** The same hook, with a query that reports each failure: its arguments begin with its key. */
+const knowingFailure = <Hook>(hook: Hook): Hook => {
+  const useRead = hook as (...args: unknown[]) => Parameters<typeof useKnownFailure>[0];
+  const useFailingRead: typeof useRead = (...args) =>
+    useKnownFailure(useRead(...args), args.slice(0, 3));
+  return useFailingRead as Hook;
+};
 
 /**
  * Sends a request with the token of the session. If the session has ended, the request waits until

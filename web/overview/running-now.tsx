@@ -30,7 +30,9 @@ export const RunningNow = () => {
     <>
       <StaleNotice query={query} />
       {jobs.length === 0 ? (
-        <p className={styles.soft}>No job is running.</p>
+        <p className={styles.soft}>
+          {error === null ? 'No job is running.' : 'No job was running then.'}
+        </p>
       ) : (
         <JobsTable
           jobs={jobs.slice(0, MOST_SHOWN)}

@@ -2,6 +2,7 @@ import { Anchor, Button, Group } from '@mantine/core';
 import { TriangleAlert } from 'lucide-react';
 import { type ReactNode, useEffect, useRef } from 'react';
 import { problemOf } from '../api/problem.ts';
+import { isAway } from '../api/retry.ts';
 import styles from './problem-notice.module.css';
 
 /** What a notice may say in its own words. The request id always stays. */
@@ -36,6 +37,7 @@ export const ProblemNotice = ({
       <div className={styles.text}>
         <strong>{words?.title ?? problem.title}</strong>
         <p>{words?.detail ?? problem.detail}</p>
+        {onRetry !== undefined && isAway(problem) && <p>This page tries again by itself.</p>}
         {problem.errors.length > 1 && (
           <ul>
             {problem.errors.map(({ pointer, detail }) => (

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo } from 'react';
 import type { Filter } from '../../selection/filter.ts';
+import { withinTries } from '../api/retry.ts';
 import { useApi } from '../api/services.tsx';
 
 export interface Segment {
@@ -47,8 +48,8 @@ export const useSegmentList = (): SegmentList => {
   );
   const retry = useCallback(() => void refetch(), [refetch]);
   const reload = useCallback(async () => {
-    const { data: now, isError } = await refetch();
-    return now === undefined || isError ? undefined : sorted(now.pages);
+    const now = await withinTries(refetch());
+    return now?.data === undefined || now.isError ? undefined : sorted(now.data.pages);
   }, [refetch]);
   return { segments, error, retry, reload };
 };

@@ -92,7 +92,7 @@ export const useUserCount = (
   const total = known ?? data?.count ?? undefined;
   return {
     total,
-    isUnknown: total === undefined && !isFetching && (data?.count === null || error !== null),
+    isUnknown: total === undefined && (error !== null || (data?.count === null && !isFetching)),
     countAgain: () => void refetch(),
   };
 };

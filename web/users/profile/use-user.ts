@@ -1,5 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { type Problem, problemOf } from '../../api/problem.ts';
+import { withinTries } from '../../api/retry.ts';
 import { useApi } from '../../api/services.tsx';
 import type { User } from './user-fields.ts';
 
@@ -36,8 +37,8 @@ export const useUser = (userId: string): UserAccess => {
     loadError,
     retry: () => void loaded.refetch(),
     reload: async () => {
-      const { data, isError } = await loaded.refetch();
-      return isError ? undefined : data;
+      const now = await withinTries(loaded.refetch());
+      return now?.isError ? undefined : now?.data;
     },
     change: async (body) => {
       try {
