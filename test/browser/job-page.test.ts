@@ -282,3 +282,20 @@ test('the page of a job is accessible, and fits its window, in each theme and wi
   await page.getByRole('dialog', { name: 'Restore 58 users?' }).waitFor();
   await expectAccessibleInEachLook(page);
 });
+
+test('a job that was retried in another tab leads to the job that retries it', async (context) => {
+  const place = await arrange(2, 1);
+  const [job] = await stack().sql<{ id: string }>(
+    `INSERT INTO jobs (id, workspace_id, type, state, selection, options, actor_key_id, finished_at)
+     SELECT gen_random_uuid(), $1, 'export', 'cancelled', '{"type": "all"}', '{}', id, now()
+       FROM api_keys WHERE workspace_id = $1 LIMIT 1 RETURNING id`,
+    [place.workspaceId],
+  );
+  const page = await openJob(context, job!.id, { key: place.key, statuses: [409] });
+  const retry = page.getByRole('button', { name: 'Retry' });
+  await retry.waitFor();
+  const next = await place.api.succeed<{ id: string }>('POST', `/v1/jobs/${job!.id}/retry`);
+  await retry.click();
+  await page.waitForURL(`**/jobs/${next.id}`);
+  await page.getByRole('heading', { level: 1, name: 'Export of all users' }).waitFor();
+});

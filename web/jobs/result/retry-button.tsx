@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core';
+import type { Problem } from '../../api/problem.ts';
 import { useApi, useMe } from '../../api/services.tsx';
 import { useKeyedStart } from '../../api/use-keyed-start.ts';
 import { formatCount } from '../../format/numbers.ts';
@@ -22,7 +23,11 @@ export const RetryButton = ({ job }: { job: Job }) => {
         params: { path, header: { 'Idempotency-Key': idempotencyKey } },
         body: null,
       }),
-    (answer) => 'result' in answer && leadToJob(answer.result.id),
+    (answer) => {
+      const id = 'result' in answer ? answer.result.id : retriedBy(answer.problem);
+      // Refused with its own id, the job cannot be retried at all.
+      if (id !== undefined && id !== job.id) leadToJob(id);
+    },
   );
   const left = retryableOf(job);
   const isOfAll = job.type === 'export' || left === 0;
@@ -35,3 +40,7 @@ export const RetryButton = ({ job }: { job: Job }) => {
     </>
   );
 };
+
+/** The job that another tab or person started in place of this one. */
+const retriedBy = ({ slug, data }: Problem): string | undefined =>
+  slug === 'wrong-state' && typeof data['jobId'] === 'string' ? data['jobId'] : undefined;
