@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { problemOf } from './problem.ts';
 import { openIdempotencyKey } from './idempotency-key.ts';
 import { type SentRequest, sentRequests } from './sent-request.ts';
 import { type Answer, type UsedCall, useRetriedCall } from './use-retried-call.ts';
@@ -30,16 +31,27 @@ export const useKeyedStart = <Body, Result>(
   const [sent] = useState(() => sentRequests<Body>(purpose, sessionStorage));
   const [key, setKey] = useState(() => openIdempotencyKey(purpose, sessionStorage));
   const [earlier, setEarlier] = useState<SentRequest<Body> | undefined>(sent.read);
-  const end = (): void => {
+  const renewKey = (): string => {
     key.end();
+    const next = openIdempotencyKey(purpose, sessionStorage);
+    setKey(next);
+    return next.value;
+  };
+  const end = (): void => {
+    renewKey();
     sent.remove();
     setEarlier(undefined);
-    setKey(openIdempotencyKey(purpose, sessionStorage));
   };
   const { drop, ...call } = useRetriedCall(
-    (body: Body) => {
+    async (body: Body) => {
       sent.keep(body, new Date());
-      return send(body, key.value);
+      try {
+        return await send(body, key.value);
+      } catch (error) {
+        if (problemOf(error).slug !== 'idempotency-key-reused') throw error;
+        // A copy of this tab used the key for another request, so nothing was started by this one.
+        return send(body, renewKey());
+      }
     },
     (answer) => {
       end();

@@ -242,3 +242,24 @@ test('the users that were left out and do not exist are counted among all left o
   await dialog.getByText('1 of the 2 users that you left out does not exist.').waitFor();
   expect(await dialog.getByRole('button', { name: 'I have looked again' }).count()).toBe(0);
 });
+
+test('a duplicated tab deletes its own users, once, though it began with the key of the other', async (context) => {
+  const { page, place } = await arrange(context, { statuses: [422] });
+  const dialog = await openFor(page, ['u-1', 'u-2']);
+  await dialog.getByLabel('Reason').fill('They left');
+  const items = await page.evaluate<string>('JSON.stringify({ ...sessionStorage })');
+  const tab = await page.context().newPage();
+  await tab.addInitScript(`if (sessionStorage.length === 0)
+    Object.assign(sessionStorage, JSON.parse(${JSON.stringify(items)}))`);
+  await tab.goto('/users?limit=50');
+  await userList(tab).button('Clear').click();
+  await dialog.getByRole('button', { name: 'Delete 2 users' }).click();
+  await page.getByRole('heading', { level: 2, name: '2 deleted' }).waitFor();
+
+  const other = await openFor(tab, ['u-7', 'u-8', 'u-9']);
+  await other.getByLabel('Reason').fill('Others');
+  await other.getByRole('button', { name: 'Delete 3 users' }).click();
+  await tab.getByRole('heading', { level: 2, name: '3 deleted' }).waitFor();
+  expect(await countDeletions(stack(), place.workspaceId)).toBe(2);
+  expect(await deletedIn(place)).toBe(5);
+});
