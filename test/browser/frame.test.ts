@@ -106,6 +106,25 @@ test('each role sees its own name and workspace', async (context) => {
   await page.getByRole('menu').getByText('Platform team').waitFor();
 });
 
+test('a page of other roles asks for nothing, and says in one sentence which role works there', async (context) => {
+  const page = await open(context, '/settings', { key: await stack().roleKey('ops') });
+  const places = {
+    '/users?do=delete-all': ['Users', 'Only admins of the workspace read its users.'],
+    '/users/u-1': ['Users', 'Only admins of the workspace read its users.'],
+    '/segments': ['Segments', 'Only admins of the workspace see its segments.'],
+    '/segments/new': ['Segments', 'Only admins of the workspace see its segments.'],
+    '/holds': ['Legal holds', 'The platform team works here.'],
+  };
+  for (const [address, [heading = '', sentence = '']] of Object.entries(places)) {
+    await page.goto(address);
+    await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+    const main = page.getByRole('main');
+    await main.getByText(sentence).waitFor();
+    expect(await main.getByRole('button').count()).toBe(0);
+    expect(await page.getByRole('dialog').count()).toBe(0);
+  }
+});
+
 test('signing out ends the session, and the way back leads to the sign-in page', async (context) => {
   const page = await open(context, '/settings', { key });
   await page.getByRole('button', { name: 'Ada, menu' }).click();

@@ -1,11 +1,13 @@
 import { ActionIcon, CloseButton, Drawer } from '@mantine/core';
-import { Outlet } from '@tanstack/react-router';
+import { Outlet, useLocation } from '@tanstack/react-router';
 import { Menu as MenuIcon } from 'lucide-react';
 import { useState } from 'react';
 import { useMe } from '../api/services.tsx';
+import { Page } from '../page/page.tsx';
 import { FrameShortcuts } from '../shortcuts/frame-shortcuts.tsx';
 import { JobsChip } from './jobs-chip.tsx';
 import { MeMenu } from './me-menu.tsx';
+import { closedTo } from './navigation-items.ts';
 import { Navigation } from './navigation.tsx';
 import { ThemeSwitch } from './theme-switch.tsx';
 import styles from './frame.module.css';
@@ -25,7 +27,7 @@ export const Frame = () => (
       </div>
       <Header />
       <main id={MAIN} tabIndex={-1} className={styles.main}>
-        <Outlet />
+        <AllowedPage />
       </main>
     </div>
   </>
@@ -35,6 +37,19 @@ export const Frame = () => (
 const focusMain = (event: { preventDefault: () => void }): void => {
   event.preventDefault();
   document.getElementById(MAIN)?.focus();
+};
+
+/** The page, or one sentence in its place for a role that may not see it. */
+const AllowedPage = () => {
+  const { role } = useMe().key;
+  const path = useLocation({ select: ({ pathname }) => pathname });
+  const closed = closedTo(role, path);
+  if (closed === undefined) return <Outlet />;
+  return (
+    <Page key={closed.path} title={closed.name}>
+      <p>{closed.only.words}</p>
+    </Page>
+  );
 };
 
 const Header = () => {
