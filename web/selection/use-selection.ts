@@ -51,7 +51,11 @@ export const useSelection = (
   useEffect(() => {
     page.current = pageIds;
   }, [pageIds]);
+  /** Where a range begins: nowhere in another query, or once the ticks were cleared. */
   const last = useRef<string>(undefined);
+  useEffect(() => {
+    last.current = undefined;
+  }, [queryId]);
 
   const update = useCallback(
     (change: (state: SelectionState) => SelectionState) =>
@@ -72,8 +76,14 @@ export const useSelection = (
       tickPage: (isOn: boolean) =>
         update((now) => withSelection(now, withTicks(now.selection, page.current, isOn))),
       selectAll: () => update((now) => withSelection(now, EVERYTHING)),
-      clear: () => update(cleared),
-      undoClear: () => update(undone),
+      clear: () => {
+        last.current = undefined;
+        update(cleared);
+      },
+      undoClear: () => {
+        last.current = undefined;
+        update(undone);
+      },
       dismissUndo: () => update((now) => withSelection(now, now.selection)),
     }),
     [update],

@@ -170,6 +170,23 @@ test('Shift and a click select a range, in both directions', async (context) => 
   expect(await list.ticked()).toEqual([userIdOf(5)]);
 });
 
+test('after the selection was cleared or brought back, Shift and a click tick one user', async (context) => {
+  const page = await open(context, '/users?limit=25', { key });
+  const list = userList(page);
+  await list.box(userIdOf(2)).click();
+  await list.button('Clear').click();
+  await list.box(userIdOf(9)).click({ modifiers: ['Shift'] });
+  expect(await list.ticked()).toEqual([userIdOf(9)]);
+  await list.button('Clear').click();
+  await list.button('Undo').click();
+  await list.box(userIdOf(5)).click({ modifiers: ['Shift'] });
+  expect(await list.ticked()).toEqual([5, 9].map(userIdOf));
+  await list.search.fill('ada-0');
+  await list.says('99 users');
+  await list.box(userIdOf(12)).click({ modifiers: ['Shift'] });
+  expect(await list.ticked()).toEqual([userIdOf(12)]);
+});
+
 test('keys select, clear, bring back, and open the dialog to delete', async (context) => {
   const page = await open(context, '/users?limit=25', { key });
   const list = userList(page);
