@@ -9,7 +9,7 @@ import type { ConsolePath } from '../rules/console-paths.ts';
 import type { Session } from './api/session.ts';
 import { readJobsSearch } from './jobs/list/jobs-search.ts';
 import { readJobSearch } from './jobs/parts/job-search.ts';
-import { ErrorPage } from './page/error-page.tsx';
+import { ErrorPage, ErrorWithoutFrame } from './page/error-page.tsx';
 import { Frame } from './shell/frame.tsx';
 import { lazyPage } from './page/lazy-page.ts';
 import { NotFoundPage } from './page/not-found-page.tsx';
@@ -30,6 +30,7 @@ const frame = createRoute({
   getParentRoute: () => root,
   id: 'frame',
   component: Frame,
+  errorComponent: ErrorWithoutFrame,
   beforeLoad: async ({ context, location }) => {
     if ((await context.session.find()) !== undefined) return;
     throw redirect({ to: '/sign-in', search: { to: location.href } });

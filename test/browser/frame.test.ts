@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
 import { useConsole } from '../support/browser/console.ts';
+import { databaseAway } from '../support/browser/database-away.ts';
 
 const { stack, open } = useConsole();
 let key = '';
@@ -123,6 +124,17 @@ test('a page of other roles asks for nothing, and says in one sentence which rol
     expect(await main.getByRole('button').count()).toBe(0);
     expect(await page.getByRole('dialog').count()).toBe(0);
   }
+});
+
+test('a failure before the frame is there has a margin', async (context) => {
+  const page = await open(context, '/settings', { key, statuses: [503] });
+  await atSettings(page);
+  await page.route('**/v1/session', (route) => route.fulfill(databaseAway('r-9')));
+  await page.reload();
+  const heading = page.getByRole('heading', { name: 'This page could not be shown' });
+  await heading.waitFor();
+  const { x, y } = (await heading.boundingBox())!;
+  expect(Math.min(x, y)).toBeGreaterThanOrEqual(16);
 });
 
 test('signing out ends the session, and the way back leads to the sign-in page', async (context) => {

@@ -26,6 +26,13 @@ export const ErrorPage = ({ error, reset }: ErrorComponentProps) => {
   );
 };
 
+/** Stands in place of the frame, too: nothing is known about the person. */
+export const ErrorWithoutFrame = (failure: ErrorComponentProps) => (
+  <main className={styles.alone}>
+    <ErrorPage {...failure} />
+  </main>
+);
+
 /** The only request before a page is that for the session. Once it is answered, the page is too. */
 const useRecovery = (error: unknown, onRecovered: () => void): void => {
   const session = useSession();
