@@ -37,6 +37,12 @@ const reportedSchema = previewSchema
         'The selection as it was frozen: with a copy of the filter of its segment, and timestamps instead of relative ' +
           'dates. Ids are shown as their count',
       ),
+    segmentUpdatedAt: z.iso
+      .datetime()
+      .optional()
+      .describe(
+        'With a segment: when it was last changed. A list of its users that has another time may show others',
+      ),
     notFound: z
       .int()
       .optional()
@@ -122,8 +128,12 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
           ? await resolveJobSelection(db, workspaceId, body.ofJob)
           : await resolveSelection(db, workspaceId, body.selection);
       const preview = await makePreview(deps, resolved, { workspaceId, actorKeyId: actor.id });
-      const selection = shownSelection(preview.selection, actor.role);
-      return sendPreview(reply, preview, { selection, ...preview.report });
+      const facts = {
+        selection: shownSelection(preview.selection, actor.role),
+        ...('segmentUpdatedAt' in resolved && { segmentUpdatedAt: resolved.segmentUpdatedAt }),
+        ...preview.report,
+      };
+      return sendPreview(reply, preview, facts);
     },
   );
 };

@@ -27,18 +27,25 @@ export interface GivenQuery {
   filter?: Filter | undefined;
 }
 
+/** A frozen selection, and the time of the last change of its segment, which is not stored. */
+export interface Frozen<Selection> {
+  frozen: Selection;
+  segmentUpdatedAt?: Date;
+}
+
 /** @throws ProblemError if the segment does not exist, or a filter does not fit the workspace */
 export const freezeQuery = async (
-  { q, segmentId, filter }: GivenQuery,
+  { q, segmentId, filter: given }: GivenQuery,
   excludeIds: string[],
   context: FreezeContext,
-): Promise<FrozenQuery> => ({
-  type: 'query',
-  q: q ?? null,
-  segment: segmentId === undefined ? null : await freezeSegment(segmentId, context),
-  filter: filter === undefined ? null : freezeGiven(filter, context),
-  excludeIds,
-});
+): Promise<Frozen<FrozenQuery>> => {
+  const rest = { type: 'query', q: q ?? null, excludeIds } as const;
+  const read = segmentId === undefined ? undefined : await freezeSegment(segmentId, context);
+  const filter = given === undefined ? null : freezeGiven(given, context);
+  if (read === undefined) return { frozen: { ...rest, segment: null, filter } };
+  const { segment, updatedAt: segmentUpdatedAt } = read;
+  return { frozen: { ...rest, segment, filter }, segmentUpdatedAt };
+};
 
 /** @throws ProblemError if the filter does not fit the workspace */
 export const freezeGiven = (
@@ -58,7 +65,7 @@ export const freezeGiven = (
 export const freezeSegment = async (
   id: string,
   { db, workspaceId, types, now, pointer: base }: FreezeContext,
-): Promise<NonNullable<FrozenQuery['segment']>> => {
+): Promise<{ segment: NonNullable<FrozenQuery['segment']>; updatedAt: Date }> => {
   const pointer = `${base}segmentId`;
   const segment = await findSegment(db, workspaceId, id);
   if (segment === undefined) {
@@ -74,5 +81,8 @@ export const freezeSegment = async (
       errors: [{ detail, pointer }],
     });
   }
-  return { id, name: segment.name, filter: freezeFilter(filter, types, now) };
+  return {
+    segment: { id, name: segment.name, filter: freezeFilter(filter, types, now) },
+    updatedAt: segment.updated_at,
+  };
 };

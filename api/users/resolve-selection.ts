@@ -8,7 +8,13 @@ import type { PropertyTypes } from '../../selection/fields.ts';
 import type { FrozenSelection, MatchingSelection } from '../../selection/frozen-selection.ts';
 import type { ExportSelection } from '../../selection/selection.ts';
 import { problem } from '../http/problems.ts';
-import { type FreezeContext, freezeGiven, freezeQuery, freezeSegment } from './freeze-selection.ts';
+import {
+  type FreezeContext,
+  freezeGiven,
+  freezeQuery,
+  freezeSegment,
+  type Frozen,
+} from './freeze-selection.ts';
 
 /** A resolved selection. Only the users that a list matches can still change. */
 export type ResolvedSelection =
@@ -21,6 +27,8 @@ export type ResolvedSelection =
       where: RawBuilder<SqlBool>;
       /** The excluded users. */
       excluded?: Excluded;
+      /** When the segment was last changed. */
+      segmentUpdatedAt?: Date;
     }
   | { list: ListRef & { entries: number } }
   /**
@@ -81,7 +89,8 @@ export const resolveSelection = async (
       const types = await propertyTypesOf(db, workspaceId);
       const pointer = '/selection/' as const;
       const context = { db, workspaceId, types, now: new Date(), pointer };
-      return resolveMatching(await freeze(selection, context), types);
+      const { frozen, ...times } = await freeze(selection, context);
+      return { ...resolveMatching(frozen, types), ...times };
     }
   }
 };
@@ -105,14 +114,18 @@ export const resolveMatching = (
 const freeze = async (
   selection: Extract<ExportSelection, { type: MatchingSelection['type'] }>,
   context: FreezeContext,
-): Promise<MatchingSelection> => {
+): Promise<Frozen<MatchingSelection>> => {
   const { excludeIds = [] } = selection;
   switch (selection.type) {
-    case 'filter':
-      return { type: 'filter', filter: freezeGiven(selection.filter, context), excludeIds };
+    case 'filter': {
+      const filter = freezeGiven(selection.filter, context);
+      return { frozen: { type: 'filter', filter, excludeIds } };
+    }
     case 'segment': {
-      const { id, name, filter } = await freezeSegment(selection.segmentId, context);
-      return { type: 'segment', segmentId: id, segmentName: name, filter, excludeIds };
+      const { segment, updatedAt } = await freezeSegment(selection.segmentId, context);
+      const { id: segmentId, name: segmentName, filter } = segment;
+      const frozen = { type: 'segment', segmentId, segmentName, filter, excludeIds } as const;
+      return { frozen, segmentUpdatedAt: updatedAt };
     }
     case 'query':
       return freezeQuery(selection, excludeIds, context);

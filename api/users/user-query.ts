@@ -37,6 +37,12 @@ export type UserQuery = z.infer<typeof userQuerySchema>;
 
 const POINTER = '?filter';
 
+/** The requested users, and when their segment was last changed. */
+export interface UserCondition {
+  where: RawBuilder<SqlBool>;
+  segmentUpdatedAt?: Date;
+}
+
 /**
  * The condition for the requested users: that of a selection with the same `q`, `segmentId` and
  * `filter`. @throws ProblemError if the query is not valid
@@ -45,14 +51,15 @@ export const conditionOf = async (
   db: Db,
   workspaceId: string,
   { q, segmentId, filter }: UserQuery,
-): Promise<RawBuilder<SqlBool>> => {
+): Promise<UserCondition> => {
   const types = await propertyTypesOf(db, workspaceId);
   if (q === undefined && segmentId === undefined && filter === undefined) {
-    return compileSelection({ type: 'all' }, types);
+    return { where: compileSelection({ type: 'all' }, types) };
   }
   const given = { q, segmentId, filter: filter === undefined ? undefined : parseFilter(filter) };
   const context = { db, workspaceId, types, now: new Date(), pointer: '?' as const };
-  return compileSelection(await freezeQuery(given, [], context), types);
+  const { frozen, ...times } = await freezeQuery(given, [], context);
+  return { where: compileSelection(frozen, types), ...times };
 };
 
 const parseFilter = (text: string): Filter => {

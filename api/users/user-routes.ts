@@ -28,6 +28,11 @@ const COUNT =
   `Number of all users that match. Null if counting took longer than ${COUNT_DEADLINE_MS / 1000} seconds, or if too ` +
   'many other counts were in progress';
 
+const segmentTimeSchema = z.iso
+  .datetime()
+  .optional()
+  .describe('With `segmentId`: when the segment was last changed before these users were read');
+
 const paramsSchema = z.strictObject({ userId: userIdSchema });
 
 /** Finding, adding and changing users. Deleting a user is a job, in delete-user-route.ts. */
@@ -58,6 +63,7 @@ const registerList = (
                 .string()
                 .nullable()
                 .describe('The `cursor` of the previous page; null on the first page'),
+              segmentUpdatedAt: segmentTimeSchema,
               count: z.int().nullable().optional().describe(COUNT),
             })
             .describe('A page of users; `count` only with `count=exact`'),
@@ -67,7 +73,7 @@ const registerList = (
     async ({ workspaceId, query }, reply) => {
       const { sort, limit } = query;
       const position = readUserCursor(sort, query.cursor);
-      const where = await conditionOf(db, workspaceId, query);
+      const { where, segmentUpdatedAt } = await conditionOf(db, workspaceId, query);
       const isSelective = query.segmentId !== undefined || query.filter !== undefined;
       const wanted = { workspaceId, where, isSelective, sort, ...position };
       const found = await whileRead(reply.raw, (signal) =>
@@ -80,6 +86,9 @@ const registerList = (
         `"nextCursor":${JSON.stringify(page.nextCursor)}`,
         `"prevCursor":${JSON.stringify(page.prevCursor)}`,
       ];
+      if (segmentUpdatedAt !== undefined) {
+        members.push(`"segmentUpdatedAt":${JSON.stringify(segmentUpdatedAt)}`);
+      }
       if (query.count === 'exact') {
         const count = await countInTurn(workspaceId, reply.raw, ({ pool, timeoutMs, signal }) =>
           countUsersUntil(pool, { workspaceId, where, timeoutMs }, signal),

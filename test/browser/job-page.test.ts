@@ -86,7 +86,7 @@ test('a deletion that failed before it knew its users is looked at again, and no
   expect(await page.getByRole('button', { name: /^Retry/, includeHidden: true }).count()).toBe(0);
 
   const ops = await openJob(context, id, { key: await stack().roleKey('ops') });
-  await ops.getByRole('button', { name: 'Retry…' }).click();
+  await ops.getByRole('button', { name: 'Retry…' }).dblclick();
   const question = ops.getByRole('dialog', { name: 'Retry this deletion?' });
   await question.getByText(/the users that match now may be others, at most 150 users/).waitFor();
   await question.getByRole('button', { name: 'Retry 150' }).click();

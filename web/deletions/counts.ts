@@ -20,8 +20,10 @@ export interface Before {
   counts?: SeenCounts | undefined;
   /** The counts are those of a preview that has expired. */
   isExpired?: boolean;
-  /** The segment was changed after the list was loaded. */
+  /** The segment was changed after the list was read. */
   isOtherSegment?: boolean;
+  /** The page was loaded with the dialog, so nobody has seen the list. */
+  isUnseen?: boolean;
 }
 
 /** A change that a person has to look at: what has changed, and what that means. */
@@ -48,6 +50,7 @@ export const changeOf = (before: Before | undefined, after: PreviewCounts): Chan
     ...(drift === undefined ? [] : [{ title: drift.numbers, words: drift.words }]),
     ...(before.isOtherSegment ? [OTHER_SEGMENT] : []),
     ...(before.isExpired && drift === undefined ? [EXPIRED] : []),
+    ...(before.isUnseen ? [UNSEEN] : []),
   ];
   const [first] = reasons;
   return first && { title: first.title, words: reasons.map(({ words }) => words).join(' ') };
@@ -55,7 +58,11 @@ export const changeOf = (before: Before | undefined, after: PreviewCounts): Chan
 
 const OTHER_SEGMENT: Change = {
   title: 'Other users.',
-  words: 'Somebody has changed the filter of the segment since the list was loaded.',
+  words: 'Somebody has changed the segment since the list was read.',
+};
+const UNSEEN: Change = {
+  title: 'Loaded again.',
+  words: 'The page was loaded again, so other users may match than those that you saw.',
 };
 const EXPIRED: Change = {
   title: 'A new preview.',

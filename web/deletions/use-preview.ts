@@ -22,8 +22,10 @@ const EVERY_MS = 1_000;
 export interface SeenInList {
   /** The number of the selected users; undefined if none was shown. */
   count?: number | undefined;
-  /** Whether the filter of the segment is now another one than that of the list. */
-  isOtherSegment?: (() => Promise<boolean>) | undefined;
+  /** When the segment of the shown users had last been changed. */
+  segmentUpdatedAt?: string | undefined;
+  /** The page was loaded with the dialog, so nobody has seen the list. */
+  isUnseen?: boolean;
 }
 
 export type DeleteScope = PreviewRequest & {
@@ -60,20 +62,24 @@ export const usePreview = (request: PreviewRequest, list: SeenInList): ShownPrev
     networkMode: 'always',
   });
   const [shown, setShown] = useState<{ preview: Preview; madeMs: number }>();
+  // Of the time when the dialog opened: the list behind it is read again.
+  const [{ segmentUpdatedAt }] = useState(list);
   const [before, setBefore] = useState<Before | undefined>(() => ({
     counts: countsOf(list.count),
+    isUnseen: list.isUnseen === true,
   }));
   // The time of the request, not of the response: the server's clock may differ from this one.
   const askedMs = useRef(0);
   const { state, call, tryNow } = useRetriedCall(
-    async (body: PreviewRequest) => {
+    (body: PreviewRequest) => {
       askedMs.current = Date.now();
-      const preview = await mutateAsync({ body });
-      return { ...preview, isOtherSegment: (await list.isOtherSegment?.()) ?? false };
+      return mutateAsync({ body });
     },
     (answer) => {
       if ('problem' in answer) return;
-      const { isOtherSegment, ...preview } = answer.result;
+      const preview = answer.result;
+      const isOtherSegment =
+        segmentUpdatedAt !== undefined && segmentUpdatedAt !== preview.segmentUpdatedAt;
       // A change that has not been looked at stays, until the person looks.
       const isSeen = shown !== undefined && changeOf(before, shown.preview) === undefined;
       const known = isSeen ? { counts: shown.preview, isExpired: true } : before;

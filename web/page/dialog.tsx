@@ -39,7 +39,8 @@ export const Dialog = ({
       fullScreen={isNarrow}
       radius={isNarrow ? 0 : 'md'}
       closeOnEscape={mayClose}
-      closeOnClickOutside={mayClose}
+      // Such a click may be the second of a double click, and it would lose what was typed.
+      closeOnClickOutside={false}
     >
       <Modal.Overlay />
       <Modal.Content>

@@ -14,6 +14,8 @@ export interface ListParts {
   /** The name of the segment in the address, if it is known. */
   segmentName: string | undefined;
   list: UserList;
+  /** The page began with the dialog to delete, so nobody has seen the list. */
+  isUnseen: boolean;
   used: UsedSelection;
   scope: Scope;
 }

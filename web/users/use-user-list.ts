@@ -19,6 +19,8 @@ export interface UserList {
   /** The users are not those of the present page, query or text, which may be on their way. */
   isOld: boolean;
   isFetching: boolean;
+  /** When the segment was last changed before these users were read. */
+  segmentUpdatedAt: string | undefined;
   error: unknown;
   /** The query is refused, and does not become right by another try. */
   isRefused: boolean;
@@ -60,6 +62,7 @@ export const useUserList = ({ search, isPending }: ListAddress): UserList => {
     isFetching,
     error,
     isRefused,
+    segmentUpdatedAt: data?.segmentUpdatedAt,
     retry: () => void refetch(),
   };
 };

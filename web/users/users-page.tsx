@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { Filter as FilterIcon } from 'lucide-react';
-import { Suspense, useRef } from 'react';
+import { Suspense, useRef, useState } from 'react';
 import { useMe } from '../api/services.tsx';
 import { useProperties } from '../filters/use-properties.ts';
 import { Page } from '../page/page.tsx';
@@ -41,7 +41,8 @@ export const UsersPage = () => {
     isOld: list.isOld,
     openDelete: () => openDialog('delete'),
   });
-  const parts = { address, properties, segments, segmentName, list, used, scope };
+  const isUnseen = useIsUnseen(search.do);
+  const parts = { address, properties, segments, segmentName, list, isUnseen, used, scope };
   return (
     <Page
       title="Users"
@@ -79,4 +80,11 @@ export const UsersPage = () => {
       )}
     </Page>
   );
+};
+
+/** Whether the dialog to delete has been open since the page began, as after a reload. */
+const useIsUnseen = (dialog: string | undefined): boolean => {
+  const [isUnseen, setUnseen] = useState(dialog === 'delete');
+  if (isUnseen && dialog !== 'delete') setUnseen(false);
+  return isUnseen;
 };

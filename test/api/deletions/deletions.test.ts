@@ -279,4 +279,11 @@ test('a preview tells the filter that its segment has now, with a timestamp for 
     segmentFilter: { ...filter, value: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string },
     excludedCount: 1,
   });
+  const list = async () =>
+    (await api().call('GET', `/v1/users?limit=1&segmentId=${body.id}`)).body.segmentUpdatedAt;
+  expect(seen.body.segmentUpdatedAt).toBe(body.updatedAt);
+  expect(await list()).toBe(body.updatedAt);
+  await api().call('PATCH', `/v1/segments/${body.id}`, { body: { name: 'Earlier' } });
+  expect(await list()).not.toBe(body.updatedAt);
+  expect((await preview(having('churned'))).body).not.toHaveProperty('segmentUpdatedAt');
 });

@@ -178,8 +178,8 @@ test('the address of the dialog without selected users shows the list alone', as
 });
 
 /** Selects all 30 users of a segment, and leaves two out. */
-const selectSegment = async (context: TestContext) => {
-  const { page, place } = await arrange(context);
+const selectSegment = async (context: TestContext, options: OpenOptions = {}) => {
+  const { page, place } = await arrange(context, options);
   await moveToParis(stack(), place.workspaceId, 17);
   const filter = { field: 'city', op: 'is', value: 'Paris' };
   const { id } = await place.api.succeed<{ id: string }>('POST', '/v1/segments', {
@@ -211,25 +211,51 @@ test('a number that moved since the list was counted is shown before all are del
   await page.getByRole('heading', { level: 2, name: '28 deleted' }).waitFor();
 });
 
-test('a segment that was changed since the list was loaded is shown before all are deleted', async (context) => {
-  const { page, place, list } = await selectSegment(context);
-  const { data } = await place.api.succeed<{ data: { id: string }[] }>('GET', '/v1/segments');
+/** Somebody else gives the segment another filter, by which as many users match. */
+const exchangeSegment = async ({ api }: Place) => {
+  const { data } = await api.succeed<{ data: { id: string }[] }>('GET', '/v1/segments');
   const others = { or: [5, 6, 7].map((n) => ({ field: 'userId', op: 'is', value: `u-${n}` })) };
-  await place.api.succeed('PATCH', `/v1/segments/${data[0]!.id}`, {
-    name: 'Eyes',
+  await api.succeed('PATCH', `/v1/segments/${data[0]!.id}`, {
     filter: { and: [{ field: 'city', op: 'isKnown' }, { not: others }] },
   });
-  await list.button('Delete…').click();
+};
+
+/** Expects that the dialog asks again, for this reason, and that nothing has started. */
+const expectAskedAgain = async (page: Page, place: Place, reason: string) => {
   const dialog = page.getByRole('dialog', { name: 'Delete 25 users?' });
-  await dialog.getByText(/Somebody has changed the filter of the segment/).waitFor();
+  await dialog.getByText(reason).waitFor();
   await dialog.getByText(/^City is known and not \(.*“u-5”/).waitFor();
   await dialog.getByLabel('Reason').fill('They left');
   await dialog.getByRole('button', { name: 'Delete 25 users' }).click();
   expect(await page.evaluate('document.activeElement.textContent')).toBe('I have looked again');
   expect(await countDeletions(stack(), place.workspaceId)).toBe(0);
-  // The list behind the dialog has the users of the new filter, too.
+  return dialog;
+};
+
+const CHANGED = 'Somebody has changed the segment since the list was read.';
+
+test('a segment that was changed since the list was read is shown before all are deleted', async (context) => {
+  const { page, place, list } = await selectSegment(context);
+  await exchangeSegment(place);
+  await list.button('Delete…').click();
+  const dialog = await expectAskedAgain(page, place, CHANGED);
   await dialog.getByRole('button', { name: 'Cancel' }).click();
-  await list.box('u-5').waitFor({ state: 'hidden' });
+});
+
+test('a changed segment is shown also while the list cannot be read again, and after a reload', async (context) => {
+  const { page, place, list } = await selectSegment(context, { isCut: true });
+  await page.route('**/v1/users?*', (route) => route.abort('connectionreset'));
+  await page.route('**/v1/segments?*', (route) => route.abort('connectionreset'));
+  await exchangeSegment(place);
+  await list.button('Delete…').click();
+  const dialog = await expectAskedAgain(page, place, CHANGED);
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await list.button('Delete…').click();
+  await expectAskedAgain(page, place, CHANGED);
+
+  await page.unrouteAll({ behavior: 'wait' });
+  await page.reload();
+  await expectAskedAgain(page, place, 'The page was loaded again');
 });
 
 test('the users that were left out and do not exist are counted among all left out', async (context) => {

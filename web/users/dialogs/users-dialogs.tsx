@@ -1,10 +1,9 @@
 import { useNavigate } from '@tanstack/react-router';
-import { type RefObject, useEffect, useRef, useState } from 'react';
+import { type RefObject, useEffect, useRef } from 'react';
 import { problemOf } from '../../api/problem.ts';
 import { problemsWithin } from '../../filters/filter-problems.ts';
 import { isFilter } from '../../filters/read-filter.ts';
 import { lazyPart } from '../../page/lazy-page.ts';
-import { type Segment, useSegmentList } from '../../segments/use-segment-list.ts';
 import { countSelected } from '../../selection/selection.ts';
 import type { ListParts } from '../list-parts.ts';
 import { useUserCount } from '../use-user-list.ts';
@@ -85,7 +84,7 @@ const DeleteSelected = (parts: ListParts) => {
   const { address, used, scope } = parts;
   const { usable, words } = scope;
   const count = useSeenCount(parts);
-  const isOtherSegment = useSegmentCheck(parts);
+  const isAll = used.selection.kind === 'all';
   const isStarted = useRef(false);
   useCloseWithoutUsers('detail' in usable, isStarted);
   if ('detail' in usable) return null;
@@ -101,7 +100,11 @@ const DeleteSelected = (parts: ListParts) => {
       scope={{
         selection: usable.selection,
         words,
-        seen: { count, isOtherSegment },
+        seen: {
+          count,
+          isUnseen: isAll && parts.isUnseen,
+          ...(isAll && { segmentUpdatedAt: parts.list.segmentUpdatedAt }),
+        },
         ...(leftOut !== undefined && { leftOut }),
       }}
       onClose={address.closeDialog}
@@ -119,30 +122,6 @@ const useSeenCount = ({ address, list, used: { selection } }: ListParts): number
   const known = isWhole ? list.users?.length : undefined;
   const { total } = useUserCount(address.query, { known, isReady: false });
   return selection.kind === 'all' ? countSelected(selection, total) : undefined;
-};
-
-/**
- * Tells whether somebody has changed the filter of the segment since the list was loaded. Undefined
- * where no segment is selected.
- */
-const useSegmentCheck = ({ address, segments, used: { selection } }: ListParts) => {
-  const { reload } = useSegmentList();
-  const id = selection.kind === 'all' ? address.search.segment : undefined;
-  const [known] = useState(() => filterOf(segments, id));
-  if (known === undefined) return undefined;
-  return async () => {
-    const now = await reload();
-    return now !== undefined && filterOf(now, id) !== known;
-  };
-};
-
-/** As JSON. Undefined if the segment is not known. */
-const filterOf = (
-  segments: readonly Segment[] | undefined,
-  id: string | undefined,
-): string | undefined => {
-  const segment = segments?.find((one) => one.id === id);
-  return segment && JSON.stringify(segment.filter);
 };
 
 /** Removes the dialog from the address where there is nobody to delete; a started one leads on. */

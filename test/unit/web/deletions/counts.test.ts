@@ -48,9 +48,12 @@ test('a person looks again at a new preview and at another segment, also if the 
     title: 'A new preview.',
   });
   expect(changeOf({ isOtherSegment: true }, now)).toMatchObject({ title: 'Other users.' });
+  expect(changeOf({ counts: now, isUnseen: true }, now)).toMatchObject({ title: 'Loaded again.' });
   const both = changeOf({ counts: { count: 90, held: 3 }, isOtherSegment: true }, now);
   expect(both?.title).toBe('90 → 100 (+10).');
-  expect(both?.words).toMatch(/^10 more users match than you saw. Somebody has changed the filter/);
+  expect(both?.words).toMatch(
+    /^10 more users match than you saw. Somebody has changed the segment/,
+  );
 });
 
 test('the number of a list is compared with all that match; it says nothing about holds', () => {
