@@ -24,6 +24,8 @@ export interface SeenInList {
   count?: number | undefined;
   /** When the segment of the shown users had last been changed. */
   segmentUpdatedAt?: string | undefined;
+  /** Is called if the segment was changed since then: the list has to be read again. */
+  onOtherSegment?: () => void;
   /** The page was loaded with the dialog, so nobody has seen the list. */
   isUnseen?: boolean;
 }
@@ -80,6 +82,7 @@ export const usePreview = (request: PreviewRequest, list: SeenInList): ShownPrev
       const preview = answer.result;
       const isOtherSegment =
         segmentUpdatedAt !== undefined && segmentUpdatedAt !== preview.segmentUpdatedAt;
+      if (isOtherSegment) list.onOtherSegment?.();
       // A change that has not been looked at stays, until the person looks.
       const isSeen = shown !== undefined && changeOf(before, shown.preview) === undefined;
       const known = isSeen ? { counts: shown.preview, isExpired: true } : before;

@@ -12,7 +12,6 @@ import { QueryTokens } from './query-tokens.tsx';
 import { SearchBox } from './search-box.tsx';
 import { SegmentChoice } from './segment-choice.tsx';
 import { useColumns } from './table/use-columns.ts';
-import { useFreshSegment } from './use-fresh-segment.ts';
 import { useScope } from './use-scope.ts';
 import { useSegmentList } from '../segments/use-segment-list.ts';
 import { useUserAddress } from './use-user-address.ts';
@@ -28,9 +27,7 @@ export const UsersPage = () => {
   const { search, query, queryId, typed, change, openDialog } = address;
   const { properties } = useProperties();
   const { segments } = useSegmentList();
-  const segment = segments?.find(({ id }) => id === search.segment);
-  const segmentName = segment?.name;
-  useFreshSegment(segment);
+  const segmentName = segments?.find(({ id }) => id === search.segment)?.name;
   const columns = useColumns(useMe().workspace?.id ?? '', properties);
   const list = useUserList(address);
   const used = useSelection(queryId, list);

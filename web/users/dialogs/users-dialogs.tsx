@@ -3,6 +3,7 @@ import { type RefObject, useEffect, useRef } from 'react';
 import { problemOf } from '../../api/problem.ts';
 import { problemsWithin } from '../../filters/filter-problems.ts';
 import { isFilter } from '../../filters/read-filter.ts';
+import { useRefreshUsers } from '../../jobs/use-refresh-users.ts';
 import { lazyPart } from '../../page/lazy-page.ts';
 import { countSelected } from '../../selection/selection.ts';
 import type { ListParts } from '../list-parts.ts';
@@ -84,6 +85,7 @@ const DeleteSelected = (parts: ListParts) => {
   const { address, used, scope } = parts;
   const { usable, words } = scope;
   const count = useSeenCount(parts);
+  const onOtherSegment = useRefreshUsers();
   const isAll = used.selection.kind === 'all';
   const isStarted = useRef(false);
   useCloseWithoutUsers('detail' in usable, isStarted);
@@ -103,7 +105,7 @@ const DeleteSelected = (parts: ListParts) => {
         seen: {
           count,
           isUnseen: isAll && parts.isUnseen,
-          ...(isAll && { segmentUpdatedAt: parts.list.segmentUpdatedAt }),
+          ...(isAll && { segmentUpdatedAt: parts.list.segmentUpdatedAt, onOtherSegment }),
         },
         ...(leftOut !== undefined && { leftOut }),
       }}
