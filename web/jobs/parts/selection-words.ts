@@ -11,19 +11,19 @@ export const partsOfSelection = (
   /** The part of it that the segment has. */
   segmentFilter: unknown;
 } => {
-  const { segmentName, q, filter, count } = selection;
-  const isOfSegment = selection.type === 'segment';
-  const segmentFilter = isOfSegment ? filter : selection['segmentFilter'];
-  const filters = (isOfSegment ? [filter] : [segmentFilter, filter]).filter(
-    (one) => one !== undefined && one !== null,
-  );
+  const { segmentName, q, count } = selection;
+  const [segmentFilter, filter] =
+    selection.type === 'segment'
+      ? [selection['filter'], undefined]
+      : [selection['segmentFilter'], selection['filter']];
+  const filters = [segmentFilter, filter].filter((one) => one !== undefined && one !== null);
   const [first] = filters;
   return {
     words: wordsOf(selection.type, {
       segmentName,
       q,
       count,
-      hasFilter: !isOfSegment && filter !== undefined,
+      hasFilter: filter !== undefined,
     }),
     filter: filters.length === 2 ? { and: filters } : first,
     segmentFilter,
