@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { findJobRow } from '../../db/jobs/jobs.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
-import { readJobFacts } from './job-json.ts';
+import { readFactsOfJob } from './job-json.ts';
 import { createJobStreams } from './job-streams.ts';
 import { notFound } from '../http/problems.ts';
 
@@ -56,8 +56,8 @@ export const registerJobEventRoute = (app: App, deps: ApiDeps): void => {
     async ({ access, actor, params: { id }, headers }, reply) => {
       const { db } = deps.database;
       const job = await findJobRow(db, id, access.workspaceId);
-      const [facts] = job === undefined ? [] : await readJobFacts(db, [job]);
-      if (facts === undefined) throw notFound('job');
+      if (job === undefined) throw notFound('job');
+      const facts = await readFactsOfJob(db, job);
       const lastSeenId = [headers['last-event-id']].flat()[0];
       const events = streams.open(actor, facts, lastSeenId);
       if (events === undefined) return reply.code(204).send();

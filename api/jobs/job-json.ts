@@ -38,6 +38,8 @@ export interface JobFacts {
   files: readonly VerifiedExport[];
   /** Whether the job has records of single users. */
   hasRecords: boolean;
+  /** Undefined in lists, and for jobs that cannot be retried. */
+  retrySelects?: JobJson['retrySelects'];
   /** Values that an import has cleared. */
   cleared: ClearedField[];
   /** Errors in lines of an import. */
@@ -85,6 +87,7 @@ export const toJobJson = (
     error: errorOf(job),
     mail: facts.mails.map(toMailJson),
     links: linksOf(facts),
+    ...(facts.retrySelects !== undefined && { retrySelects: facts.retrySelects }),
     workflow: workflowOf(job, deps),
   };
 };
@@ -120,6 +123,16 @@ export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<Job
   }));
 };
 
+/** The same for one job, with what its retry selects: to know this, its outcomes are counted. */
+export const readFactsOfJob = async (db: Db, job: JobRow): Promise<JobFacts> => {
+  const [[facts], retrySelects] = await Promise.all([
+    readJobFacts(db, [job]),
+    retrySelectsOf(db, job),
+  ]);
+  if (facts === undefined) throw new Error(`job ${job.id} has no facts`);
+  return { ...facts, retrySelects };
+};
+
 /** Jobs as the API returns them to a role, with their progress and files. */
 export const describeJobs = async (
   jobs: readonly JobRow[],
@@ -130,11 +143,8 @@ export const describeJobs = async (
   return facts.map((one) => toJobJson(one, role, deps));
 };
 
-export const describeJob = async (job: JobRow, role: Role, deps: JobJsonDeps): Promise<JobJson> => {
-  const [json] = await describeJobs([job], role, deps);
-  if (json === undefined) throw new Error(`job ${job.id} was not described`);
-  return json;
-};
+export const describeJob = async (job: JobRow, role: Role, deps: JobJsonDeps): Promise<JobJson> =>
+  toJobJson(await readFactsOfJob(deps.database.db, job), role, deps);
 
 /**
  * Adds the state that the workflow reports, and what the job waits for, while the job runs and if
@@ -146,9 +156,8 @@ export const describeLiveJob = async (
   deps: JobJsonDeps,
 ): Promise<JobJson> => {
   const isStarted = job.finished_at === null && job.state !== 'queued';
-  const [json, retrySelects, live, waitingFor] = await Promise.all([
+  const [json, live, waitingFor] = await Promise.all([
     describeJob(job, role, deps),
-    retrySelectsOf(job, deps),
     isStarted ? deps.jobs.readLive(job) : undefined,
     findWait(job, {
       db: deps.database.db,
@@ -159,15 +168,14 @@ export const describeLiveJob = async (
   const wait = waitingFor ?? waitOfMail(json.mail);
   return {
     ...json,
-    ...(retrySelects !== undefined && { retrySelects }),
     ...(live !== undefined && { live: { phase: live.phase, pass: live.pass } }),
     ...(wait !== undefined && { waitingFor: wait }),
   };
 };
 
-const retrySelectsOf = async (job: JobRow, { database }: JobJsonDeps) => {
+const retrySelectsOf = async (db: Db, job: JobRow): Promise<JobJson['retrySelects']> => {
   if (job.type !== 'deletion' || !job.is_retryable) return undefined;
-  return (await retriesNamedUsers(database.db, job)) ? 'left' : 'again';
+  return (await retriesNamedUsers(db, job)) ? 'left' : 'again';
 };
 
 const errorOf = ({ error_type: type, error_message: message, error_data: data }: JobRow) =>

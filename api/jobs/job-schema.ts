@@ -266,8 +266,9 @@ export const jobSchema = z
       .enum(['left', 'again'])
       .optional()
       .describe(
-        'For one deletion that can be retried: `left` if a retry has exactly the users that it left, `again` if it ' +
-          'ended before it knew them. Then a retry reads its filter again, for at most the confirmed number of users',
+        'For a deletion that can be retried, except in lists: `left` if a retry has exactly the users that it ' +
+          'left, `again` if it ended before it knew them. Then a retry reads its filter again, for at most the ' +
+          'confirmed number of users',
       ),
     waitingFor: z
       .object({

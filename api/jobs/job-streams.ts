@@ -6,7 +6,7 @@ import { listEndedSessions } from '../../db/sessions.ts';
 import type { Actor, Session } from '../actor.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import { toJobEvent, type JobEvent } from './job-event.ts';
-import { briefly, type JobFacts, type JobJsonDeps, readJobFacts, toJobJson } from './job-json.ts';
+import { briefly, type JobFacts, type JobJsonDeps, readFactsOfJob, toJobJson } from './job-json.ts';
 import { createJobWatch } from './job-watch.ts';
 import { problem } from '../http/problems.ts';
 import { createShares } from '../shares.ts';
@@ -52,8 +52,7 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
 
   const watch = createJobWatch(async (jobId) => {
     const job = await findJobRow(db, jobId, null);
-    const [facts] = job === undefined ? [] : await readJobFacts(db, [job]);
-    return facts && jobViewFor(facts, deps);
+    return job && jobViewFor(await readFactsOfJob(db, job), deps);
   });
 
   const endThoseOfEnded = async (): Promise<void> => {

@@ -35,6 +35,22 @@ const openJob = async (context: TestContext, id: string, options: OpenOptions): 
   return page;
 };
 
+const NOBODY_DELETED = { deleted: 0, changedSinceBackup: 0, notFound: 0, held: 0, failed: 0 };
+
+/** A deletion that no workflow processes: the test moves it on. */
+const insertRunning = async (
+  { workspaceId }: Place,
+  { selection, phase }: { selection: object; phase: string },
+): Promise<string> => {
+  const [job] = await stack().sql<{ id: string }>(
+    `INSERT INTO jobs (id, workspace_id, type, state, phase, selection, options, actor_key_id, started_at)
+     SELECT gen_random_uuid(), $1, 'deletion', 'running', $2, $3, '{}', id, now()
+       FROM api_keys WHERE workspace_id = $1 LIMIT 1 RETURNING id`,
+    [workspaceId, phase, selection],
+  );
+  return job!.id;
+};
+
 /** The colour of a failed line in the table, and in the bar. */
 const COLORS = `[
   getComputedStyle(document.querySelector('td[data-tone="open"]')).color,
@@ -93,6 +109,20 @@ test('a deletion that failed before it knew its users is looked at again, and no
   await ops.getByRole('heading', { level: 2, name: '150 deleted' }).waitFor();
 });
 
+test('a page that sees a deletion fail offers to look again, and no retry', async (context) => {
+  const place = await arrange(1, 1);
+  const id = await insertRunning(place, { selection: IN_PARIS, phase: 'backingUp' });
+  const page = await openJob(context, id, { key: place.key });
+  await page.getByRole('button', { name: 'Stop deletion' }).waitFor();
+  await stack().sql(
+    `UPDATE jobs SET state = 'failed', phase = NULL, finished_at = now(), error_type = 'rowSecurity',
+            error_message = 'Row-level security is on.', counts = $2 WHERE id = $1`,
+    [id, { ...NOBODY_DELETED, selected: 1, unprocessed: 1 }],
+  );
+  await page.getByRole('button', { name: 'Look again' }).waitFor();
+  expect(await page.getByRole('button', { name: /^Retry/ }).count()).toBe(0);
+});
+
 test('a deletion that is stopped says what is done, and what stays', async (context) => {
   const place = await arrange(1_000, 150);
   const { id, free } = await beginSlowDeletion(place);
@@ -117,23 +147,17 @@ test('a deletion that is stopped says what is done, and what stays', async (cont
 
 test('while the mail is sent nothing is left to stop', async (context) => {
   const place = await arrange(1, 1);
-  const [job] = await stack().sql<{ id: string }>(
-    `INSERT INTO jobs (id, workspace_id, type, state, phase, selection, options, actor_key_id, started_at)
-     SELECT gen_random_uuid(), $1, 'deletion', 'running', 'settling', '{"type": "ids", "count": 3}',
-            '{}', id, now() FROM api_keys WHERE workspace_id = $1 LIMIT 1 RETURNING id`,
-    [place.workspaceId],
-  );
-  const page = await openJob(context, job!.id, { key: place.key });
+  const selection = { type: 'ids', count: 3 };
+  const id = await insertRunning(place, { selection, phase: 'settling' });
+  const page = await openJob(context, id, { key: place.key });
   await page.getByRole('button', { name: 'Stop deletion' }).click();
   const dialog = page.getByRole('dialog', { name: 'Stop this deletion?' });
   await dialog.waitFor();
-  await stack().sql(`UPDATE jobs SET phase = 'notifying' WHERE id = $1`, [job!.id]);
+  await stack().sql(`UPDATE jobs SET phase = 'notifying' WHERE id = $1`, [id]);
   await dialog.waitFor({ state: 'hidden' });
   await page.getByText('Sending the mail. No users are counted').waitFor();
   expect(await page.getByRole('button', { name: 'Stop deletion' }).count()).toBe(0);
-  await stack().sql(`UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1`, [
-    job!.id,
-  ]);
+  await stack().sql(`UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1`, [id]);
 });
 
 test('records are read in pages, and by outcome', async (context) => {

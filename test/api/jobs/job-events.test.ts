@@ -15,6 +15,8 @@ beforeAll(async () => {
   base = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
 });
 
+const NOBODY_DELETED = { deleted: 0, changedSinceBackup: 0, notFound: 0, held: 0, failed: 0 };
+
 const query = (text: string, values: unknown[] = []) =>
   api().database.owner.pool.query(text, values);
 
@@ -65,6 +67,20 @@ test('a stream sends the current state at once, then each change and the end, an
   await finish(id);
   expect(await events.next()).toMatchObject({ event: 'finished', data: { state: 'succeeded' } });
   expect(await events.next()).toBeUndefined();
+});
+
+test('the end of a deletion says which users a retry selects, as the job itself does', async () => {
+  const id = await insertJob();
+  const events = await open(id);
+  expect((await events.next())?.data.retrySelects).toBeUndefined();
+  await query(
+    `UPDATE jobs SET state = 'failed', phase = NULL, finished_at = now(), error_type = 'rowSecurity',
+            counts = $2 WHERE id = $1`,
+    [id, { ...NOBODY_DELETED, selected: 10, unprocessed: 10 }],
+  );
+  expect(await events.next()).toMatchObject({ event: 'finished', data: { retrySelects: 'again' } });
+  const { body } = await api().call('GET', `/v1/jobs/${id}`);
+  expect(body.retrySelects).toBe('again');
 });
 
 test('after a reconnect, a reader gets only states that it has not seen', async () => {

@@ -37,7 +37,8 @@ export const ResultButtons = ({ job }: { job: Job }) => {
 
 /** A deletion that did not know its users yet is looked at again: others may match by now. */
 const Retry = ({ job, isAdmin }: { job: Job; isAdmin: boolean }) => {
-  if (job.retrySelects !== 'again') return <RetryButton job={job} />;
+  // A deletion that does not tell which users it has left is not known to have exactly them.
+  if (job.type !== 'deletion' || job.retrySelects === 'left') return <RetryButton job={job} />;
   return isAdmin ? <LookAgain job={job} /> : <AskedRetry job={job} />;
 };
 
