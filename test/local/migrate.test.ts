@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { listMigrations } from '../../db/schema-version.ts';
 import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
 import { useDatabase } from '../support/database/database.ts';
-import { waitUntil } from '../support/wait.ts';
+import { countLockWaits } from '../support/database/lock-waits.ts';
 
 const database = useDatabase();
 const NAME = 'keepsake_to_migrate';
@@ -60,7 +60,9 @@ test('migrate waits for a locked table only for a limited time at once, and trie
   const { pool } = database().owner;
   await pool.query(`CREATE DATABASE ${NAME}`);
   const holder = new Client({ connectionString: urlOf(NAME) });
+  const observer = new Client({ connectionString: urlOf(NAME) });
   await holder.connect();
+  await observer.connect();
   try {
     // The table, as a running migration creates it.
     await holder.query(
@@ -68,20 +70,15 @@ test('migrate waits for a locked table only for a limited time at once, and trie
     );
     await holder.query('BEGIN; LOCK TABLE kysely_migration');
     const migrated = migrate(urlOf(NAME));
-    const isWaiting = async () => {
-      const { rowCount } =
-        await holder.query(`SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
-        WHERE NOT granted AND application_name = 'keepsake-migrate' AND datname = '${NAME}'`);
-      return rowCount === 1;
-    };
     // While it does not wait, no other statement waits behind it.
-    for (const expected of [true, false, true]) {
-      await waitUntil(async () => (await isWaiting()) === expected);
+    for (const waits of [1, 0, 1]) {
+      await expect.poll(() => countLockWaits(observer)).toBe(waits);
     }
     await holder.query('COMMIT');
     expect((await migrated).at(-1)).toMatch(/^The schema is now at /);
   } finally {
     await holder.end();
+    await observer.end();
     await pool.query(`DROP DATABASE ${NAME} WITH (FORCE)`);
   }
 });

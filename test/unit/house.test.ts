@@ -112,6 +112,14 @@ test('tests wait by test/support/wait.ts or expect.poll, with one patience for a
   expect(own, 'vi.waitFor gives up after a second, which a busy machine needs').toEqual([]);
 });
 
+test('no test counts the lock waits of other files on the same server', () => {
+  const own = files
+    .filter((file) => file !== 'test/support/database/lock-waits.ts')
+    .filter((file) => /NOT granted|wait_event_type/.test(sources.get(file) ?? ''))
+    .filter((file) => file !== 'test/unit/house.test.ts');
+  expect(own, 'use countLockWaits of test/support/database/lock-waits.ts').toEqual([]);
+});
+
 const MOST_FILES = 20;
 
 test('a folder holds no more than 20 files', () => {

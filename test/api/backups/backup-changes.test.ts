@@ -7,6 +7,7 @@ import { exportPrefix } from '../../../files/part-key.ts';
 import type { ExportToMake } from '../../support/steps/export-rows.ts';
 import { useFileApi } from '../exports/downloads-support.ts';
 import { waitUntil } from '../../support/wait.ts';
+import { countLockWaits } from '../../support/database/lock-waits.ts';
 
 const api = useFileApi();
 
@@ -262,7 +263,7 @@ test('a restore whose backup is removed while the request runs answers 410 and s
     id,
   ]);
   const answer = api().call('POST', `/v1/backups/${id}/restores`, {}, {});
-  await waitUntil(async () => (await query('SELECT FROM pg_locks WHERE NOT granted')).length > 0);
+  await waitUntil(() => countLockWaits(api().database.owner.pool));
   await client.query('COMMIT');
   client.release();
   expect((await answer).json()).toMatchObject({ status: 410, type: '/problems/gone' });

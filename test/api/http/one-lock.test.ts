@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { ownerOfRequest } from '../../../api/request-owner.ts';
 import { useApi } from '../support.ts';
+import { countLockWaits } from '../../support/database/lock-waits.ts';
 
 const api = useApi(
   {},
@@ -18,17 +18,15 @@ test('a lock on the users of one workspace blocks no other workspace, and its ow
   await holder.query('BEGIN');
   await holder.query('LOCK TABLE users_one IN ACCESS EXCLUSIVE MODE');
   const stuck = Array.from({ length: 25 }, () => call('GET', '/v1/users?limit=1'));
-  await sleep(200);
+  const countWaits = () => countLockWaits(database.owner.pool);
+  await expect.poll(countWaits).toBe(3);
   const others = await Promise.all([
     call('GET', '/v1/users?limit=1', { key: keys.two }),
     call('GET', '/v1/jobs', { key: keys.two }),
     call('GET', '/readyz', { key: null }),
   ]);
   // Only three requests wait for the lock, and the requests above do not wait behind them.
-  const { rows } = await database.owner.pool.query(
-    `SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock'`,
-  );
-  expect(rows[0].n).toBe(3);
+  expect(await countWaits()).toBe(3);
   expect(others.map(({ status }) => status)).toEqual([200, 200, 200]);
   const metrics = await call('GET', '/metrics', { key: null });
   expect(metrics.text).toContain('keepsake_database_up 1');

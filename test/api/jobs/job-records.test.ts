@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { MAX_SUMMARIES_OF_WORKSPACE } from '../../../api/http/limits.ts';
 import { useApi } from '../support.ts';
+import { countLockWaits } from '../../support/database/lock-waits.ts';
 
 const api = useApi();
 const jobId = uuidv7();
@@ -125,13 +126,7 @@ test('few summaries of a workspace are read at a time', async () => {
   try {
     await client.query('BEGIN; LOCK TABLE restore_chunks IN ACCESS EXCLUSIVE MODE');
     const first = Array.from({ length: MAX_SUMMARIES_OF_WORKSPACE }, () => summary());
-    const running = async () => {
-      const { rows } = await query(
-        `SELECT count(*)::int AS n FROM pg_stat_activity
-          WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-      );
-      return rows[0].n;
-    };
+    const running = () => countLockWaits(api().database.owner.pool);
     await expect.poll(running).toBe(MAX_SUMMARIES_OF_WORKSPACE);
     expect(await summary()).toMatchObject({ status: 503, body: { type: '/problems/busy' } });
     await client.query('ROLLBACK');

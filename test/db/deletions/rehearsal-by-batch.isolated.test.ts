@@ -10,6 +10,7 @@ import {
 } from '../../support/steps/deletion.ts';
 import { restoreUsers, rowsOf } from '../../support/steps/restore.ts';
 import { waitUntil } from '../../support/wait.ts';
+import { countLockWaits } from '../../support/database/lock-waits.ts';
 
 /**
  * If a rehearsal finds no user, the first batch that deletes one is rehearsed before it commits.
@@ -61,11 +62,8 @@ const prepareTwoParts = async () => {
   return { workspace, table, ids, firstOfSecond: ids[50_000] ?? '', count: ids.length + 10_000 };
 };
 
-const isWaiting = async (): Promise<boolean> => {
-  const { rowCount } = await asOwner(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-    AND query LIKE '%delete_backed_up_users%' AND datname = current_database() AND pid <> pg_backend_pid()`);
-  return rowCount !== 0;
-};
+const isWaiting = async (): Promise<boolean> =>
+  (await countLockWaits(database().owner.pool, 'delete_backed_up_users')) > 0;
 
 test('a user that was locked during the rehearsal is not deleted without another rehearsal', async () => {
   const { workspace, table } = await prepare();

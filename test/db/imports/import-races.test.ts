@@ -11,6 +11,7 @@ import {
 } from '../../support/steps/deletion.ts';
 import { failuresOf, useImportSteps } from '../../support/steps/import.ts';
 import { waylay } from '../../support/http/waylay.ts';
+import { countLockWaits } from '../../support/database/lock-waits.ts';
 
 const database = useDatabase();
 const steps = useImportSteps(database);
@@ -239,9 +240,7 @@ test('the final sums of an import wait for a chunk that is being written', async
   );
   await chunk.query('SELECT FROM jobs WHERE id = $1 FOR SHARE', [jobId]);
   const ended = steps.finish(jobId, { kind: 'failed', type: 'workflowTerminated', message: '' });
-  await expect
-    .poll(() => query(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`))
-    .toHaveLength(1);
+  await expect.poll(() => countLockWaits(database().owner.pool)).toBe(1);
   await chunk.query('COMMIT');
   chunk.release();
   expect((await ended).counts).toMatchObject({ lines: 3, imported: 3, unprocessed: 0 });

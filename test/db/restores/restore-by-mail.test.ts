@@ -6,7 +6,7 @@ import { reasonsOf, seedWorkspace, useDeletionSteps } from '../../support/steps/
 import { NONE, restoresByMail } from '../../support/steps/restore-by-mail.ts';
 import { deleteUsers, restoreUsers, rowsOf, runRestore } from '../../support/steps/restore.ts';
 import { tablesHolding } from '../../support/database/traces.ts';
-import { waitFor } from '../../support/wait.ts';
+import { countLockWaits } from '../../support/database/lock-waits.ts';
 
 /** Restores of users that a list names by email addresses, which only the backup's files hold. */
 
@@ -117,12 +117,7 @@ test('two attempts at the same time look up the addresses once', async () => {
   await holder.query('SELECT FROM job_addresses WHERE job_id = $1 FOR UPDATE', [id]);
   const both = Promise.all([look(id), look(id)]);
   // Both look-ups have read the backup, and are about to record the users that they found.
-  await waitFor(async () => {
-    const { rowCount } = await asOwner(
-      `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
-    );
-    expect(rowCount).toBe(2);
-  });
+  await expect.poll(() => countLockWaits(database().owner.pool)).toBe(2);
   await holder.query('COMMIT');
   holder.release();
   await both;

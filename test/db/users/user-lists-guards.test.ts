@@ -10,7 +10,7 @@ import {
 import { refusalCode } from '../../support/database/refusal-code.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { type SeededWorkspace, seedWorkspace } from '../../support/steps/deletion.ts';
-import { waitFor } from '../../support/wait.ts';
+import { countLockWaits } from '../../support/database/lock-waits.ts';
 
 /** What an attacker with a role of the database can and cannot do to lists and previews. */
 
@@ -145,12 +145,7 @@ test.each(['erases', 'completes'])(
         ? eraseUserList(db, own.id)
         : completeUserList(db, own, { entries: 2, repeated: 0, empty: 0 });
     const done = Promise.resolve(other).then(() => (isDone = true));
-    await waitFor(async () => {
-      const { rows } = await database().owner.pool.query(
-        `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
-      );
-      expect(rows).toHaveLength(1);
-    });
+    await expect.poll(() => countLockWaits(database().owner.pool)).toBe(1);
     expect(isDone).toBe(false);
     await writer.query('COMMIT');
     writer.release();
