@@ -2,11 +2,11 @@ import type { Page, Request } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
 import type { ApiClient } from '../../../local/api-client.ts';
 import { expectFitsWidths } from '../../support/browser/accessibility.ts';
+import { moveUntil } from '../../support/browser/clock.ts';
 import { useConsole } from '../../support/browser/console.ts';
 import { addUsers, userIdOf, userList } from '../../support/browser/user-pages.ts';
 
 const { stack, open } = useConsole();
-const SAME_STEP_MS = 100;
 const WORKSPACE = 'users-list';
 let api: ApiClient;
 let key = '';
@@ -127,36 +127,36 @@ test('columns are chosen, also custom ones, and stay for the workspace', async (
 });
 
 test('typing sends one search, aborts the one before, and is one step back', async (context) => {
-  const page = await open(context, '/users?limit=25', { key });
+  const page = await open(context, '/users?limit=25', { key, hasClock: true });
   const list = userList(page);
   await list.says('120 users');
   const running = new Set<Request>();
-  let most = 0;
   let sent = 0;
-  const end = (request: Request) => void running.delete(request);
   page.on('request', (request) => {
     if (!request.url().includes('/v1/users?') || request.url().includes('count=')) return;
     running.add(request);
     sent += 1;
-    // The next request is sent, then the one before is aborted: in the same step of the page.
-    setTimeout(() => {
-      most = Math.max(most, running.size);
-    }, SAME_STEP_MS);
   });
-  page.on('requestfinished', end);
-  page.on('requestfailed', end);
-  // Slower than typing, so that each search is still on its way when the next one begins.
+  page.on('requestfinished', (request) => running.delete(request));
+  page.on('requestfailed', (request) => running.delete(request));
+  // Each search is still on its way when the next one begins.
+  const { held, release } = holdUp();
   await page.route('**/v1/users?*', async (route) => {
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await held;
     await route.continue().catch(() => {});
   });
-  await list.search.pressSequentially('ada-0', { delay: 20 });
-  await page.waitForURL(/q=ada-0$|q=ada-0&/);
-  await list.search.pressSequentially('11', { delay: 320 });
+  await page.clock.pauseAt((await page.evaluate<number>('Date.now()')) + 1_000);
+  for (const [index, text] of ['ada-0', '1', '1'].entries()) {
+    await list.search.pressSequentially(text);
+    expect(sent).toBe(index);
+    await moveUntil(page, () => sent > index);
+    await expect.poll(() => running.size).toBe(1);
+  }
+  release();
+  await page.clock.resume();
   await list.says('1 user');
   await page.getByText(userIdOf(11)).waitFor();
-  expect(most).toBe(1);
-  expect(sent).toBeLessThanOrEqual(4);
+  expect(sent).toBe(3);
   await page.unroute('**/v1/users?*');
   await page.goBack();
   await list.says('120 users');
