@@ -73,9 +73,7 @@ test('a deletion is shown live: its steps, its users, and its end with sums that
   );
   await page.getByRole('progressbar', { name: 'Deleting' }).waitFor();
 
-  await page
-    .getByRole('heading', { level: 2, name: '148 deleted, 2 not' })
-    .waitFor({ timeout: 40_000 });
+  await page.getByRole('heading', { level: 2, name: '148 deleted, 2 not' }).waitFor();
   await free();
   expect(await page.title()).toBe(`Deleted – ${place.workspaceId} – Keepsake`);
   expect(await page.getByRole('status').textContent()).toBe('Done in part. 148 deleted, 2 not.');
@@ -137,7 +135,7 @@ test('a deletion that is stopped says what is done, and what stays', async (cont
 
   await page.getByRole('button', { name: 'Stop deletion' }).click();
   await dialog.getByRole('button', { name: 'Stop deletion' }).click();
-  await page.getByRole('main').getByText('Stopped').waitFor({ timeout: 40_000 });
+  await page.getByRole('main').getByText('Stopped').waitFor();
   await free();
   const { counts } = await place.api.finish(id);
   expect(Object.values(counts!).reduce((sum, one) => sum + one, 0)).toBe(2 * 150);
@@ -293,9 +291,7 @@ test('the page of a job is accessible, and fits its window, in each theme and wi
   const goOn = await holdJob(stack(), id);
   await expectAccessibleInEachLook(page);
   await goOn();
-  await page
-    .getByRole('heading', { level: 2, name: '58 deleted, 2 not' })
-    .waitFor({ timeout: 40_000 });
+  await page.getByRole('heading', { level: 2, name: '58 deleted, 2 not' }).waitFor();
   await free();
   for (const tab of ['Files', 'Records', 'Details']) {
     await page.getByRole('tab', { name: tab }).click();

@@ -30,10 +30,10 @@ const watchStreams = (context: BrowserContext) => {
 };
 
 const atProgress = (page: Page) =>
-  page.getByRole('heading', { level: 2, name: 'Progress' }).waitFor({ timeout: 20_000 });
+  page.getByRole('heading', { level: 2, name: 'Progress' }).waitFor();
 
 const atEnd = (page: Page) =>
-  page.getByRole('heading', { level: 2, name: '150 deleted' }).waitFor({ timeout: 40_000 });
+  page.getByRole('heading', { level: 2, name: '150 deleted' }).waitFor();
 
 /** The first page, before it asks for anything: streams are counted from the begin. */
 const openFirst = async (context: TestContext, options: OpenOptions) => {
@@ -107,7 +107,7 @@ test('without a server the page says since when it shows no news, and goes on by
   await page.goto(`/jobs/${id}`);
   await atProgress(page);
   await page.context().setOffline(true);
-  await page.getByText(/^Offline\. What you see is from \d\d:\d\d\.$/).waitFor({ timeout: 20_000 });
+  await page.getByText(/^Offline\. What you see is from \d\d:\d\d\.$/).waitFor();
   await page.context().setOffline(false);
   await free();
   await atEnd(page);

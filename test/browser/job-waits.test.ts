@@ -18,7 +18,7 @@ test('a job that waits for a worker says so, in the list too, and goes on once o
     await page.getByText('No worker runs, so the job waits.').waitFor();
     expect(await page.title()).toBe('Deletion waits – waits – Keepsake');
     process.kill(worker, 'SIGCONT');
-    await page.getByRole('heading', { level: 2, name: '20 deleted' }).waitFor({ timeout: 30_000 });
+    await page.getByRole('heading', { level: 2, name: '20 deleted' }).waitFor();
     await place.api.finish(id);
   } finally {
     process.kill(worker, 'SIGCONT');

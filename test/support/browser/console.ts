@@ -1,5 +1,6 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject, onTestFinished, type TestContext } from 'vitest';
+import { PATIENCE_MS } from '../patience.ts';
 import { type TestStack, useSharedStack } from '../stack/stack.ts';
 import type { ChromiumMessage } from './chromium-server.ts';
 import { watchPages } from './watch-page.ts';
@@ -29,7 +30,6 @@ export interface TestConsole {
 }
 
 const HEIGHT = 800;
-const DEADLINE_MS = 30_000;
 
 /**
  * The console of a stack, in the Chromium that the files of a run share.
@@ -67,7 +67,7 @@ export const useConsole = (useStack: () => () => TestStack = useSharedStack): Te
       timezoneId: 'Europe/Paris',
       reducedMotion: 'reduce',
     });
-    context.setDefaultTimeout(DEADLINE_MS);
+    context.setDefaultTimeout(PATIENCE_MS);
     const complaints = await watchPages(context, origin, options);
     onTestFinished(async () => {
       await context.close();
