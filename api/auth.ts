@@ -8,7 +8,7 @@ import { invalidRequest, isProblem, notFound, problem } from './http/problems.ts
 import type { App } from './http/app.ts';
 import type { Rates } from './rate-limit.ts';
 import { requireCsrfToken } from './sessions/csrf-token.ts';
-import { isSafe, requireOwnSite, requireOwnSiteOrLink } from './sessions/own-site.ts';
+import { requireOwnSite, requireOwnSiteOrLink } from './sessions/own-site.ts';
 import { createSessionCookie } from './sessions/session-cookie.ts';
 
 declare module 'fastify' {
@@ -70,7 +70,7 @@ export const authenticate = (app: App, { db, rates, publicUrl }: AuthDeps): void
     if (isProblem(found)) throw found;
     if (access.public !== true) {
       const { session } = request.actor;
-      if (session !== null && !isSafe(request)) requireCsrfToken(request, session.csrfToken);
+      if (session !== null) requireCsrfToken(request, session.csrfToken);
       await admit(db, request, access);
     }
   });

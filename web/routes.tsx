@@ -146,6 +146,8 @@ export const createConsoleRouter = (context: RouterContext) =>
     stringifySearch,
     defaultErrorComponent: ErrorPage,
     defaultNotFoundComponent: NotFoundPage,
+    // The page of another object is another page: no request or dialog of the first one stays.
+    defaultRemountDeps: ({ params }) => params,
     scrollRestoration: true,
   });
 

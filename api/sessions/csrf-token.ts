@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { problem } from '../http/problems.ts';
+import { isSafe } from './own-site.ts';
 
 /** Separates this signature from any other use of a session's id. */
 const CONTEXT = 'keepsake csrf token v1';
@@ -12,10 +13,16 @@ const CONTEXT = 'keepsake csrf token v1';
 export const csrfTokenOf = (sessionId: string): string =>
   createHmac('sha256', sessionId).update(CONTEXT).digest('base64url');
 
-/** @throws ProblemError `csrf-token-invalid` if the request does not have the token */
-export const requireCsrfToken = ({ headers }: FastifyRequest, token: string): void => {
-  const given = headers['x-csrf-token'];
+/**
+ * A read needs no token, but a wrong one is refused: then the page of one person would show what
+ * another person sees, who has signed in since in the same browser.
+ *
+ * @throws ProblemError `csrf-token-invalid` if the request does not have the token
+ */
+export const requireCsrfToken = (request: FastifyRequest, token: string): void => {
+  const given = request.headers['x-csrf-token'];
   if (given === undefined) {
+    if (isSafe(request)) return;
     throw problem('csrf-token-invalid', 'The request uses a session, but has no X-CSRF-Token.');
   }
   if (isSame(String(given), token)) return;

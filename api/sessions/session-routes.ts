@@ -29,7 +29,9 @@ const sessionSchema = z
   .object({
     csrfToken: z
       .string()
-      .describe('Send it in `X-CSRF-Token` with each request that is not GET or HEAD'),
+      .describe(
+        'Send it in `X-CSRF-Token` with each request that is not GET or HEAD. With GET or HEAD it may be left out',
+      ),
     expiresAt: z.string().describe('The session ends then, or after two hours without a request'),
     me: meSchema.describe('As `GET /v1/me`'),
   })

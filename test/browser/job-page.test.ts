@@ -3,15 +3,14 @@ import { expect, test, type TestContext } from 'vitest';
 import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
 import { type OpenOptions, useConsole } from '../support/browser/console.ts';
 import {
-  addFailedDeletion,
   addMovedDeletion,
   addPlace,
   beginDeletion,
   IN_PARIS,
+  insertDeletion,
   holdJob,
   lockUsers,
   type Place,
-  openDialog,
 } from '../support/browser/deletions.ts';
 
 const { stack, open } = useConsole();
@@ -33,22 +32,6 @@ const openJob = async (context: TestContext, id: string, options: OpenOptions): 
   const page = await open(context, `/jobs/${id}`, options);
   await page.getByRole('heading', { level: 1, name: /users|lines/ }).waitFor();
   return page;
-};
-
-const NOBODY_DELETED = { deleted: 0, changedSinceBackup: 0, notFound: 0, held: 0, failed: 0 };
-
-/** A deletion that no workflow processes: the test moves it on. */
-const insertRunning = async (
-  { workspaceId }: Place,
-  { selection, phase }: { selection: object; phase: string },
-): Promise<string> => {
-  const [job] = await stack().sql<{ id: string }>(
-    `INSERT INTO jobs (id, workspace_id, type, state, phase, selection, options, actor_key_id, started_at)
-     SELECT gen_random_uuid(), $1, 'deletion', 'running', $2, $3, '{}', id, now()
-       FROM api_keys WHERE workspace_id = $1 LIMIT 1 RETURNING id`,
-    [workspaceId, phase, selection],
-  );
-  return job!.id;
 };
 
 /** The colour of a failed line in the table, and in the bar. */
@@ -91,36 +74,6 @@ test('a deletion is shown live: its steps, its users, and its end with sums that
   expect(await page.getByRole('button', { name: /^Retry/ }).count()).toBe(0);
 });
 
-test('a deletion that failed before it knew its users is looked at again, and not retried', async (context) => {
-  const place = await arrange(1_000, 150);
-  const id = await addFailedDeletion(stack(), place);
-  const page = await openJob(context, id, { key: place.key });
-  const dialog = await openDialog(page);
-  await dialog.getByRole('heading', { name: 'Delete 150 users?' }).waitFor();
-  expect(await page.getByRole('button', { name: /^Retry/, includeHidden: true }).count()).toBe(0);
-
-  const ops = await openJob(context, id, { key: await stack().roleKey('ops') });
-  await ops.getByRole('button', { name: 'Retry…' }).dblclick();
-  const question = ops.getByRole('dialog', { name: 'Retry this deletion?' });
-  await question.getByText(/the users that match now may be others, at most 150 users/).waitFor();
-  await question.getByRole('button', { name: 'Retry 150' }).click();
-  await ops.getByRole('heading', { level: 2, name: '150 deleted' }).waitFor();
-});
-
-test('a page that sees a deletion fail offers to look again, and no retry', async (context) => {
-  const place = await arrange(1, 1);
-  const id = await insertRunning(place, { selection: IN_PARIS, phase: 'backingUp' });
-  const page = await openJob(context, id, { key: place.key });
-  await page.getByRole('button', { name: 'Stop deletion' }).waitFor();
-  await stack().sql(
-    `UPDATE jobs SET state = 'failed', phase = NULL, finished_at = now(), error_type = 'rowSecurity',
-            error_message = 'Row-level security is on.', counts = $2 WHERE id = $1`,
-    [id, { ...NOBODY_DELETED, selected: 1, unprocessed: 1 }],
-  );
-  await page.getByRole('button', { name: 'Look again' }).waitFor();
-  expect(await page.getByRole('button', { name: /^Retry/ }).count()).toBe(0);
-});
-
 test('a deletion that is stopped says what is done, and what stays', async (context) => {
   const place = await arrange(1_000, 150);
   const { id, free } = await beginSlowDeletion(place);
@@ -146,7 +99,7 @@ test('a deletion that is stopped says what is done, and what stays', async (cont
 test('while the mail is sent nothing is left to stop', async (context) => {
   const place = await arrange(1, 1);
   const selection = { type: 'ids', count: 3 };
-  const id = await insertRunning(place, { selection, phase: 'settling' });
+  const id = await insertDeletion(stack(), place, { selection, phase: 'settling' });
   const page = await openJob(context, id, { key: place.key });
   await page.getByRole('button', { name: 'Stop deletion' }).click();
   const dialog = page.getByRole('dialog', { name: 'Stop this deletion?' });
@@ -301,21 +254,4 @@ test('the page of a job is accessible, and fits its window, in each theme and wi
   await page.getByRole('button', { name: 'Restore…' }).click();
   await page.getByRole('dialog', { name: 'Restore 58 users?' }).waitFor();
   await expectAccessibleInEachLook(page);
-});
-
-test('a job that was retried in another tab leads to the job that retries it', async (context) => {
-  const place = await arrange(2, 1);
-  const [job] = await stack().sql<{ id: string }>(
-    `INSERT INTO jobs (id, workspace_id, type, state, selection, options, actor_key_id, finished_at)
-     SELECT gen_random_uuid(), $1, 'export', 'cancelled', '{"type": "all"}', '{}', id, now()
-       FROM api_keys WHERE workspace_id = $1 LIMIT 1 RETURNING id`,
-    [place.workspaceId],
-  );
-  const page = await openJob(context, job!.id, { key: place.key, statuses: [409] });
-  const retry = page.getByRole('button', { name: 'Retry' });
-  await retry.waitFor();
-  const next = await place.api.succeed<{ id: string }>('POST', `/v1/jobs/${job!.id}/retry`);
-  await retry.click();
-  await page.waitForURL(`**/jobs/${next.id}`);
-  await page.getByRole('heading', { level: 1, name: 'Export of all users' }).waitFor();
 });

@@ -2,6 +2,12 @@ import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
 import { makeJob } from '../support/steps/export-rows.ts';
 import { useConsole } from '../support/browser/console.ts';
+import {
+  addMovedDeletion,
+  addPlace,
+  countDeletions,
+  openDialog,
+} from '../support/browser/deletions.ts';
 
 const { stack, open } = useConsole();
 let key = '';
@@ -54,6 +60,40 @@ test('another person that signs in gets their own first page, and nothing of thi
   await dialogOf(page).getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('banner').getByText('All workspaces').waitFor();
   await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+});
+
+test('a page notices at its next read that another person has signed in', async (context) => {
+  const page = await open(context, '/users', { key, statuses: [403] });
+  await page.getByRole('heading', { level: 1, name: 'Users' }).waitFor();
+  const data = { key: await stack().roleKey('ops') };
+  expect((await page.context().request.post('/v1/session', { data })).status()).toBe(200);
+  await page.getByRole('searchbox', { name: 'Search' }).fill('ada');
+  await page.getByRole('banner').getByText('All workspaces').waitFor();
+  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+});
+
+test('a deletion that is given up while signed out is not sent by signing in again', async (context) => {
+  const place = await addPlace(stack(), 'session-deletion', { users: 100, inParis: 9 });
+  const id = await addMovedDeletion(stack(), place);
+  const page = await open(context, `/jobs/${id}`, { key: place.key, statuses: [401] });
+  const dialog = await openDialog(page);
+  await dialog.getByLabel('Reason').fill('They left');
+  await page.context().clearCookies();
+  await dialog.getByRole('button', { name: 'Delete 10 users' }).click();
+  await dialogOf(page).getByLabel('Key', { exact: true }).fill(place.key);
+  await page.evaluate(`history.pushState({}, '', '/settings');
+    dispatchEvent(new PopStateEvent('popstate'))`);
+  await dialog.filter({ hasText: 'A backup is made' }).waitFor({ state: 'hidden' });
+  let sent = 0;
+  page.on('request', (request) => {
+    if (request.method() === 'POST' && request.url().endsWith('/v1/deletions')) sent += 1;
+  });
+  await dialogOf(page).getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+  await page.getByRole('link', { name: 'Jobs', exact: true }).click();
+  await page.getByRole('link', { name: /^Deletion/ }).waitFor();
+  expect(sent).toBe(0);
+  expect(await countDeletions(stack(), place.workspaceId)).toBe(1);
 });
 
 test('a person may leave instead', async (context) => {

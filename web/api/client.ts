@@ -42,7 +42,8 @@ const sendInSession = async (request: Request, session: Session): Promise<Respon
   if (response.ok) return response;
   const problem = await readProblem(response);
   const isRenewed = await renewAfter(problem, session, request.headers.get(TOKEN));
-  if (!isRenewed) throw problem;
+  // Somebody who gave it up, and then signs in again, does not send it by that.
+  if (!isRenewed || again.signal.aborted) throw problem;
   return sendInSession(again, session);
 };
 
@@ -64,11 +65,12 @@ const renewAfter = async (
 
 const sendOnce = async (request: Request, session: Session): Promise<Response> => {
   const state = session.state();
-  if (!SAFE.has(request.method) && 'info' in state) {
-    request.headers.set(TOKEN, state.info.csrfToken);
-  }
+  // Reads have it, too: they are refused once another tab has signed somebody else in.
+  if ('info' in state) request.headers.set(TOKEN, state.info.csrfToken);
+  // A change that is on its way is not taken back.
+  const sent = SAFE.has(request.method) ? request : new Request(request, { signal: null });
   try {
-    return await fetch(request);
+    return await fetch(sent);
   } catch (error) {
     // Aborted by the page that needed it: no failure of the server.
     if (request.signal.aborted) throw error;

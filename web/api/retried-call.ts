@@ -12,8 +12,11 @@ export type CallState<Result> =
   | { status: 'done'; result: Result };
 
 export interface CallDeps<Input, Result> {
-  /** May be called several times: it only reads, or has an idempotency key. */
-  send: (input: Input) => Promise<Result>;
+  /**
+   * May be called several times: it only reads, or has an idempotency key. The signal is aborted
+   * once nothing may be sent any more.
+   */
+  send: (input: Input, signal: AbortSignal) => Promise<Result>;
   /** Called after an answer, a success or a refusal, and not while the server is away. */
   onAnswer: (answer: { result: Result } | { problem: Problem }) => void;
   onChange: (state: CallState<Result>) => void;
@@ -35,7 +38,7 @@ export const createRetriedCall = <Input, Result>({
   onAnswer,
   onChange,
 }: CallDeps<Input, Result>): RetriedCall<Input> => {
-  let open: { input: Input; retries: number; problem?: Problem } | undefined;
+  let open: { input: Input; end: AbortController; retries: number; problem?: Problem } | undefined;
   let isSending = false;
   let isStopped = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -43,18 +46,18 @@ export const createRetriedCall = <Input, Result>({
   const attempt = async (): Promise<void> => {
     if (open === undefined || isSending || isStopped) return;
     const mine = open;
-    const { input, retries, problem } = mine;
+    const { input, end, retries, problem } = mine;
     clearTimeout(timer);
     isSending = true;
     onChange({ status: 'sending', ...(problem && { problem }) });
-    const next = await stateAfter(send(input), retries);
+    const next = await stateAfter(send(input, end.signal), retries);
     if (open !== mine) return;
     isSending = false;
     if (isAnswer(next)) {
       open = undefined;
       onAnswer(next.status === 'done' ? { result: next.result } : { problem: next.problem });
     } else {
-      open = { input, retries: retries + 1, problem: next.problem };
+      open = { input, end, retries: retries + 1, problem: next.problem };
     }
     if (next.status === 'waiting' && !isStopped) {
       timer = setTimeout(() => void attempt(), next.untilMs - Date.now());
@@ -64,12 +67,13 @@ export const createRetriedCall = <Input, Result>({
   return {
     call: (input) => {
       if (open !== undefined) return;
-      open = { input, retries: 0 };
+      open = { input, end: new AbortController(), retries: 0 };
       isStopped = false;
       void attempt();
     },
     tryNow: () => void attempt(),
     drop: () => {
+      open?.end.abort();
       open = undefined;
       isSending = false;
       clearTimeout(timer);
@@ -77,6 +81,7 @@ export const createRetriedCall = <Input, Result>({
     },
     stop: () => {
       isStopped = true;
+      open?.end.abort();
       clearTimeout(timer);
     },
   };

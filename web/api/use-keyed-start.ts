@@ -25,7 +25,7 @@ export interface KeyedStart<Body, Result> extends Omit<UsedCall<Body, Result>, '
  */
 export const useKeyedStart = <Body, Result>(
   purpose: string,
-  send: (body: Body, key: string) => Promise<Result>,
+  send: (body: Body, key: string, signal: AbortSignal) => Promise<Result>,
   onAnswer: (answer: Answer<Result>, earlier: Body | undefined) => void,
 ): KeyedStart<Body, Result> => {
   const [sent] = useState(() => sentRequests<Body>(purpose, sessionStorage));
@@ -43,14 +43,14 @@ export const useKeyedStart = <Body, Result>(
     setEarlier(undefined);
   };
   const { drop, ...call } = useRetriedCall(
-    async (body: Body) => {
+    async (body: Body, signal) => {
       sent.keep(body, new Date());
       try {
-        return await send(body, key.value);
+        return await send(body, key.value, signal);
       } catch (error) {
         if (problemOf(error).slug !== 'idempotency-key-reused') throw error;
         // A copy of this tab used the key for another request, so nothing was started by this one.
-        return send(body, renewKey());
+        return send(body, renewKey(), signal);
       }
     },
     (answer) => {

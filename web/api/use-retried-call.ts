@@ -13,11 +13,12 @@ export interface UsedCall<Input, Result> extends Omit<RetriedCall<Input>, 'stop'
  * A request that is sent again by itself while the server is away, for as long as the part is
  * shown. `call`, `tryNow` and `drop` stay the same between renders.
  *
- * @param send may be called several times: it only reads, or has an idempotency key
+ * @param send may be called several times: it only reads, or has an idempotency key. It hands the
+ *   signal to the request, which then does not outlive the part by waiting for another sign-in
  * @param onAnswer is called after a success or a refusal, and not while the server is away
  */
 export const useRetriedCall = <Input, Result>(
-  send: (input: Input) => Promise<Result>,
+  send: (input: Input, signal: AbortSignal) => Promise<Result>,
   onAnswer: (answer: Answer<Result>) => void = () => {},
 ): UsedCall<Input, Result> => {
   const [state, setState] = useState<CallState<Result>>({ status: 'idle' });
@@ -30,7 +31,7 @@ export const useRetriedCall = <Input, Result>(
   const open = useCallback(
     () =>
       (machine.current ??= createRetriedCall<Input, Result>({
-        send: (input) => latest.current.send(input),
+        send: (input, signal) => latest.current.send(input, signal),
         onAnswer: (answer) => latest.current.onAnswer(answer),
         onChange: setState,
       })),

@@ -22,7 +22,7 @@ export interface Before {
   isExpired?: boolean;
   /** The segment was changed after the list was read. */
   isOtherSegment?: boolean;
-  /** The page was loaded with the dialog, so nobody has seen the list. */
+  /** Nobody has seen the list: it was not there yet, or the page was loaded with the dialog. */
   isUnseen?: boolean;
 }
 
@@ -62,7 +62,7 @@ const OTHER_SEGMENT: Change = {
 };
 const UNSEEN: Change = {
   title: 'Loaded again.',
-  words: 'The page was loaded again, so other users may match than those that you saw.',
+  words: 'The list is loaded again, so other users may match than those that you saw.',
 };
 const EXPIRED: Change = {
   title: 'A new preview.',

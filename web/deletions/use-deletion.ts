@@ -49,8 +49,8 @@ export const useDeletion = ({
   };
   const start = useKeyedStart<DeletionBody, Job>(
     `delete:${key.id}`,
-    (body, idempotencyKey) =>
-      mutateAsync({ body, params: { header: { 'Idempotency-Key': idempotencyKey } } }),
+    (body, idempotencyKey, signal) =>
+      mutateAsync({ body, params: { header: { 'Idempotency-Key': idempotencyKey } }, signal }),
     (answer, earlier) => {
       const isEarlier = earlier !== undefined;
       if ('result' in answer) lead(answer.result.id, isEarlier);

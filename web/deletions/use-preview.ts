@@ -26,7 +26,7 @@ export interface SeenInList {
   segmentUpdatedAt?: string | undefined;
   /** Is called if the segment was changed since then: the list has to be read again. */
   onOtherSegment?: () => void;
-  /** The page was loaded with the dialog, so nobody has seen the list. */
+  /** Nobody has seen the list: it was not there yet, or the page was loaded with the dialog. */
   isUnseen?: boolean;
 }
 

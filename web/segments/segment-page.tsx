@@ -27,8 +27,7 @@ export const SegmentPage = () => {
       {properties === undefined || list.segments === undefined ? (
         <FormPlaceholder error={list.error ?? error} onRetry={list.retry} />
       ) : (
-        // Another segment is another form.
-        <OpenSegment key={id} id={id} list={list} properties={properties} />
+        <OpenSegment id={id} list={list} properties={properties} />
       )}
     </Page>
   );

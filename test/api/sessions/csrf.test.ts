@@ -38,6 +38,17 @@ test('a session changes something only with its own token', async () => {
   expect(await names()).toEqual(['browser', 'program']);
 });
 
+test('a session reads without a token, and never with that of another session', async () => {
+  const { keys, call } = api();
+  const [mine, other] = [await signIn(api(), keys.one), await signIn(api(), keys.two)];
+  const read = (headers: Headers) => call('GET', '/v1/properties', { key: null, headers });
+  const { cookie, csrfToken } = mine;
+  expect((await read({ cookie })).status).toBe(200);
+  expect((await read({ cookie, 'x-csrf-token': csrfToken })).status).toBe(200);
+  const refused = await read({ cookie, 'x-csrf-token': other.csrfToken });
+  expect(refused).toMatchObject({ status: 403, body: { type: '/problems/csrf-token-invalid' } });
+});
+
 test('signing out of a live session needs its token', async () => {
   const session = await signIn(api(), api().keys.one);
   const out = (headers: Headers) => api().call('DELETE', '/v1/session', { key: null, headers });

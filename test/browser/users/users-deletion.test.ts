@@ -257,7 +257,17 @@ test('a changed segment is shown also while the list cannot be read again, and a
 
   await page.unrouteAll({ behavior: 'wait' });
   await page.reload();
-  await expectAskedAgain(page, place, 'The page was loaded again');
+  await expectAskedAgain(page, place, 'The list is loaded again');
+});
+
+test('all users of a list that nobody has seen are looked at again', async (context) => {
+  const { page, place, list } = await selectSegment(context, { isCut: true });
+  await page.route('**/v1/users?*', (route) => route.abort('connectionreset'));
+  await page.reload();
+  await list.button('Delete…').click();
+  await exchangeSegment(place);
+  await page.unrouteAll({ behavior: 'wait' });
+  await expectAskedAgain(page, place, 'The list is loaded again');
 });
 
 test('the users that were left out and do not exist are counted among all left out', async (context) => {

@@ -79,6 +79,21 @@ const FIT = `(() => {
   ];
 })()`;
 
+test('a segment is not made of a filter alone while the segment of the list is unknown', async (context) => {
+  const segment = { name: 'Indians', filter: INDIA };
+  const { id } = await api.succeed<{ id: string }>('POST', '/v1/segments', segment);
+  const page = await open(context, '/settings', { key, isCut: true });
+  await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+  await page.route('**/v1/segments?*', (route) => route.abort('connectionreset'));
+  const filter = encodeURIComponent(JSON.stringify({ field: 'userId', op: 'isKnown' }));
+  await page.goto(`/users?segment=${id}&filter=${filter}&do=save-segment`);
+  await userList(page).says('20 users');
+  expect(await page.getByRole('dialog').count()).toBe(0);
+  await page.unrouteAll({ behavior: 'wait' });
+  await page.reload();
+  await page.getByRole('dialog', { name: /segment/ }).waitFor();
+});
+
 test('the longest comparison is not cut: it says that unknown values match, too', async (context) => {
   const filter = { and: [{ field: 'city', op: 'notContains', value: 'Par' }] };
   const page = await open(context, `${addressOf(filter)}&do=filter`, { key });

@@ -68,6 +68,29 @@ export const addFailedDeletion = async (stack: TestStack, place: Place): Promise
   return id;
 };
 
+export const NOBODY_DELETED = {
+  deleted: 0,
+  changedSinceBackup: 0,
+  notFound: 0,
+  held: 0,
+  failed: 0,
+};
+
+/** A running deletion that no workflow processes: the test moves it on. */
+export const insertDeletion = async (
+  stack: TestStack,
+  { workspaceId }: Place,
+  { selection, phase }: { selection: object; phase: string },
+): Promise<string> => {
+  const [job] = await stack.sql<{ id: string }>(
+    `INSERT INTO jobs (id, workspace_id, type, state, phase, selection, options, actor_key_id, started_at)
+     SELECT gen_random_uuid(), $1, 'deletion', 'running', $2, $3, '{}', id, now()
+       FROM api_keys WHERE workspace_id = $1 LIMIT 1 RETURNING id`,
+    [workspaceId, phase, selection],
+  );
+  return job!.id;
+};
+
 /** So many further users move to Paris: a change, not a new user. */
 export const moveToParis = (stack: TestStack, workspaceId: string, count: number) =>
   stack.sql(

@@ -26,11 +26,15 @@ test.each([
   ['have empty cells only', ',,,\n'],
   ['have byte-order marks', '1\uFEFF\uFEFF,2\n'],
 ])('lines that %s take less than five times as long to read as others', async (_what, line) => {
-  const count = 100_000;
-  await secondsOf(`a,b\n${'1,2\n'.repeat(count)}`);
-  const usual = await secondsOf(`a,b\n${'1,2\n'.repeat(count)}`);
-  const these = await secondsOf(`a,b\n${line.repeat(count)}`);
-  expect(these).toBeLessThan(5 * usual);
+  const [usual, these] = ['1,2\n', line].map((one) => `a,b\n${one.repeat(100_000)}`);
+  await secondsOf(usual!);
+  const ratios: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const [one, other] = [await secondsOf(usual!), await secondsOf(these!)];
+    ratios.push(other / one);
+  }
+  const [, median] = ratios.toSorted((a, b) => a - b);
+  expect(median).toBeLessThan(5);
 });
 
 test.each([

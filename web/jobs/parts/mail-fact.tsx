@@ -45,7 +45,7 @@ const SendAgain = ({ id }: { id: string }) => {
     networkMode: 'always',
   });
   const { state, call, tryNow } = useRetriedCall(
-    () => mutateAsync(init),
+    (_input: undefined, signal) => mutateAsync({ ...init, signal }),
     () => void queries.invalidateQueries({ queryKey }),
   );
   return (

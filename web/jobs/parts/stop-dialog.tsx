@@ -17,16 +17,16 @@ const WIDTH = 480;
 export const StopDialog = ({ job, onClose }: { job: Job; onClose: () => void }) => {
   const api = useApi();
   const queries = useQueryClient();
-  const init = { params: { path: { id: job.id } } };
-  const { queryKey } = api.queryOptions('get', '/v1/jobs/{id}', init);
   const { mutateAsync } = api.useMutation('post', '/v1/jobs/{id}/cancel', {
     networkMode: 'always',
   });
   const { state, call, tryNow } = useRetriedCall(
-    () => mutateAsync(init),
+    (id: string, signal) => mutateAsync({ ...initOf(id), signal }),
     (answer) => {
       if ('problem' in answer) return;
-      queries.setQueryData(queryKey, answer.result);
+      const { result } = answer;
+      const { queryKey } = api.queryOptions('get', '/v1/jobs/{id}', initOf(result.id));
+      queries.setQueryData(queryKey, result);
       onClose();
     },
   );
@@ -41,11 +41,7 @@ export const StopDialog = ({ job, onClose }: { job: Job; onClose: () => void }) 
         <p>{stopWordsOf(job)}</p>
         <CallNotice state={state} isKeyed={false} onTryNow={tryNow} />
         <DialogButtons cancel="Go on" onCancel={onClose}>
-          <Button
-            color="danger"
-            loading={state.status === 'sending'}
-            onClick={() => call(undefined)}
-          >
+          <Button color="danger" loading={state.status === 'sending'} onClick={() => call(job.id)}>
             {stop}
           </Button>
         </DialogButtons>
@@ -53,3 +49,5 @@ export const StopDialog = ({ job, onClose }: { job: Job; onClose: () => void }) 
     </Dialog>
   );
 };
+
+const initOf = (id: string) => ({ params: { path: { id } } });

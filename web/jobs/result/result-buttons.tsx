@@ -35,11 +35,14 @@ export const ResultButtons = ({ job }: { job: Job }) => {
   );
 };
 
-/** A deletion that did not know its users yet is looked at again: others may match by now. */
+/**
+ * A deletion that did not know its users yet is looked at again: others may match by now. The run
+ * of a delete-all request has no preview of its own: its request was approved.
+ */
 const Retry = ({ job, isAdmin }: { job: Job; isAdmin: boolean }) => {
   // A deletion that does not tell which users it has left is not known to have exactly them.
   if (job.type !== 'deletion' || job.retrySelects === 'left') return <RetryButton job={job} />;
-  return isAdmin ? <LookAgain job={job} /> : <AskedRetry job={job} />;
+  return isAdmin && job.parent === null ? <LookAgain job={job} /> : <AskedRetry job={job} />;
 };
 
 const Restore = ({ job }: { job: Job }) => {

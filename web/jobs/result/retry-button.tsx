@@ -8,20 +8,20 @@ import type { Job } from '../job.ts';
 import { useLeadToJob } from '../use-lead-to-job.ts';
 import { retryableOf } from './sums.ts';
 
-/** Starts a job for exactly the users that this job has left. */
+/** Starts a job for the users that this job has left. */
 export const RetryButton = ({ job }: { job: Job }) => {
   const { key } = useMe();
   const leadToJob = useLeadToJob();
   const { mutateAsync } = useApi().useMutation('post', '/v1/jobs/{id}/retry', {
     networkMode: 'always',
   });
-  const path = { id: job.id };
-  const { state, call, tryNow } = useKeyedStart<null, Job>(
+  const { state, call, tryNow } = useKeyedStart<string, Job>(
     `retry:${key.id}:${job.id}`,
-    (_body, idempotencyKey) =>
+    (id, idempotencyKey, signal) =>
       mutateAsync({
-        params: { path, header: { 'Idempotency-Key': idempotencyKey } },
+        params: { path: { id }, header: { 'Idempotency-Key': idempotencyKey } },
         body: null,
+        signal,
       }),
     (answer) => {
       const id = 'result' in answer ? answer.result.id : retriedBy(answer.problem);
@@ -30,11 +30,12 @@ export const RetryButton = ({ job }: { job: Job }) => {
     },
   );
   const left = retryableOf(job);
-  const isOfAll = job.type === 'export' || left === 0;
+  // Selected again, they may be more or fewer.
+  const isExact = job.type !== 'export' && left > 0 && job.retrySelects !== 'again';
   return (
     <>
-      <Button loading={state.status === 'sending'} onClick={() => call(null)}>
-        {isOfAll ? 'Retry' : `Retry ${formatCount(left)}`}
+      <Button loading={state.status === 'sending'} onClick={() => call(job.id)}>
+        {isExact ? `Retry ${formatCount(left)}` : 'Retry'}
       </Button>
       <CallNotice state={state} isKeyed onTryNow={tryNow} />
     </>

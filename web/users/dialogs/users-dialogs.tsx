@@ -48,6 +48,8 @@ export const UsersDialogs = (parts: ListParts & { columns: readonly string[] }) 
     case 'save-segment': {
       const segment = segments?.find(({ id }) => id === search.segment);
       if (properties === undefined || filter === undefined) return null;
+      // Without the filter of its segment, the new one would find more users than the list shows.
+      if (search.segment !== undefined && segment === undefined) return null;
       return (
         <SaveSegmentDialog
           filter={segment === undefined ? filter : { and: [segment.filter, filter] }}
@@ -82,7 +84,7 @@ export const UsersDialogs = (parts: ListParts & { columns: readonly string[] }) 
 };
 
 const DeleteSelected = (parts: ListParts) => {
-  const { address, used, scope } = parts;
+  const { address, list, used, scope } = parts;
   const { usable, words } = scope;
   const count = useSeenCount(parts);
   const onOtherSegment = useRefreshUsers();
@@ -104,8 +106,8 @@ const DeleteSelected = (parts: ListParts) => {
         words,
         seen: {
           count,
-          isUnseen: isAll && parts.isUnseen,
-          ...(isAll && { segmentUpdatedAt: parts.list.segmentUpdatedAt, onOtherSegment }),
+          isUnseen: isAll && (parts.isUnseen || list.users === undefined || list.isOld),
+          ...(isAll && { segmentUpdatedAt: list.segmentUpdatedAt, onOtherSegment }),
         },
         ...(leftOut !== undefined && { leftOut }),
       }}

@@ -23,10 +23,6 @@ const DeleteDialog = lazyPart(() =>
 /** The page of one user. Its title says neither the id nor the name. */
 export const UserPage = () => {
   const { id } = useParams({ from: '/frame/users/$id' });
-  return <Profile key={id} id={id} />;
-};
-
-const Profile = ({ id }: { id: string }) => {
   const search = useSearch({ from: '/frame/users/$id' });
   const navigate = useNavigate();
   const { say } = useAnnouncer();
