@@ -5,6 +5,7 @@ import {
   type DeletionSteps,
 } from '../../support/steps/deletion.ts';
 import { claimJob } from '../../../db/jobs/job-runs.ts';
+import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
 import { useApi } from '../support.ts';
 
 /** Problems and errors of jobs have their numbers and ids as data, and not only in sentences. */
@@ -128,6 +129,20 @@ test('a second delete-all request states the open one, and a decision states its
     type: 'wrong-state',
     data: { requestId: first.id },
   });
+});
+
+test('a restore states the deletion that has not ended, or that verified no backup', async () => {
+  const { database, keyIds } = api();
+  const { db } = database.owner;
+  const deletion = { workspaceId: 'one', keyId: keyIds.one, type: 'deletion' as const };
+  const jobId = await makeJob(db, deletion);
+  const { id } = await makeExport({ db }, { jobId, workspaceId: 'one', purpose: 'backup' });
+  const wanted = { status: 409, type: 'wrong-state', data: { jobId } };
+  const restore = async () => problemOf(await post(`/v1/backups/${id}/restores`, {}));
+  expect(await restore()).toEqual(wanted);
+  await query(`UPDATE jobs SET state = 'failed', finished_at = now() WHERE id = $1`, [jobId]);
+  await query(`UPDATE exports SET state = 'written' WHERE id = $1`, [id]);
+  expect(await restore()).toEqual(wanted);
 });
 
 test('a job that found more users than were confirmed has both numbers in its error', async () => {
