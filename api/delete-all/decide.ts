@@ -18,6 +18,7 @@ import {
 } from '../../workflows/contracts/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Actor } from '../actor.ts';
+import { previewUsed } from '../deletions/confirmed-preview.ts';
 import { type Idempotency, oncePerKey, readIdempotency } from '../http/idempotency.ts';
 import { notFound, problem, type ProblemData, type ProblemError } from '../http/problems.ts';
 
@@ -49,10 +50,7 @@ const ADVICE: Record<
   wrongRole: () => problem('forbidden', 'Your key does not allow this decision.'),
   reasonRequired: () => problem('unprocessable', 'A denial requires a reason.'),
   previewExpired: () => problem('preview-expired', 'The preview has expired. Make a new preview.'),
-  previewUsed: (request) =>
-    problem('wrong-state', 'This preview was already confirmed. Make a new preview.', {
-      data: dataOf(request),
-    }),
+  previewUsed: (request) => previewUsed(dataOf(request)),
   notConfirmed: (request) =>
     problem('wrong-state', 'This preview does not belong to this request.', {
       data: dataOf(request),

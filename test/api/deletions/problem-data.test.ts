@@ -84,14 +84,16 @@ test('a confirmation of another count states the confirmed and the found number'
   });
 });
 
-test('a second confirmation states the job of the first one', async () => {
+test('a second confirmation states the job, also with another count or after the expiry', async () => {
   const { id, count } = await preview('user-0002');
   const { body: job } = await confirm(id, count);
-  expect(problemOf(await confirm(id, count))).toEqual({
-    status: 409,
-    type: 'wrong-state',
-    data: { jobId: job.id },
-  });
+  const used = { status: 409, type: 'wrong-state', data: { jobId: job.id } };
+  expect(problemOf(await confirm(id, count))).toEqual(used);
+  expect(problemOf(await confirm(id, count + 1))).toEqual(used);
+  await query(`UPDATE previews SET expires_at = now() - interval '1 second' WHERE id = $1`, [id]);
+  expect(problemOf(await confirm(id, count))).toEqual(used);
+  const foreign = { previewId: id, confirm: { count }, reason: 'r' };
+  expect((await post('/v1/deletions', foreign, api().keys.two)).status).toBe(404);
 });
 
 test('a job that has ended or was retried states which job to look at', async () => {
