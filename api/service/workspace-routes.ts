@@ -3,10 +3,16 @@ import { describeWorkspaces, type WorkspaceRow } from '../../db/workspaces.ts';
 import { REQUEST_STATES } from '../../workflows/contracts/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
+import {
+  boundTo,
+  cursorSchema,
+  decodeListCursor,
+  limitSchema,
+  pageOf,
+  toPage,
+} from '../http/paging.ts';
 
 const LIST = 'workspaces';
-const positionSchema = z.tuple([z.literal(LIST), z.string()]);
 
 const workspaceSchema = z
   .object({
@@ -38,9 +44,9 @@ export const registerWorkspaceRoutes = (app: App, { database: { db } }: ApiDeps)
       },
     },
     async ({ access: { workspaceId }, query: { cursor, limit } }) => {
-      const afterId = decodeCursor(positionSchema, cursor)?.[1];
+      const afterId = decodeListCursor(LIST, z.string(), cursor);
       const rows = await describeWorkspaces(db, { workspaceId, afterId, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ id }) => [LIST, id]);
+      const page = toPage(rows, limit, ({ id }) => boundTo(LIST, id));
       const data = page.rows.map((row) => ({
         id: row.id,
         name: row.name,
