@@ -6,7 +6,7 @@ import type { Trx } from '../../db/client.ts';
 import { REQUEST_LOCK_MS } from '../../db/connections/timeouts.ts';
 import { type Purge, purgeBackup } from '../../db/exports/removals.ts';
 import { MAX_BACKUP_YEARS } from '../../rules/retention.ts';
-import { dateTimeOf } from '../../selection/date-times.ts';
+import { DATETIME_RULE, dateTimeOf } from '../../selection/date-times.ts';
 import { destroyExport } from '../../files/destroy-export.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
@@ -19,7 +19,7 @@ const paramsSchema = z.strictObject({ id: z.uuid() });
 /** Keeps the text: a schema that transforms would lose the example of the body. */
 const timestampSchema = z
   .string()
-  .refine((text) => dateTimeOf(text, 'datetime') !== undefined, 'must be an RFC 3339 date and time')
+  .refine((text) => dateTimeOf(text, 'datetime') !== undefined, DATETIME_RULE)
   .meta({ format: 'date-time' });
 
 const changeSchema = z

@@ -195,6 +195,20 @@ test.each([
   expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
 });
 
+test('a time has at most six digits after the second, and the error states the limit', async () => {
+  const { call, keys } = api();
+  const at = (bound: string, digits: string) =>
+    call('GET', `/v1/jobs?${bound}=2030-01-01T00:00:00.${digits}Z`, { key: keys.ops });
+  const detail = 'must be an RFC 3339 date and time, with at most six digits after the second';
+  for (const bound of ['from', 'to']) {
+    expect((await at(bound, '123456')).status).toBe(200);
+    expect(await at(bound, '1234567')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: `?${bound}`, detail }] },
+    });
+  }
+});
+
 const running = (workspace: string) =>
   jobs.filter((job) => job.workspace === workspace && job.state === 'running').length;
 
