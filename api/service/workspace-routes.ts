@@ -1,6 +1,13 @@
 import { z } from 'zod';
-import { describeWorkspaces, type WorkspaceRow } from '../../db/workspaces.ts';
+import type { Db } from '../../db/client.ts';
+import {
+  countFewUsers,
+  describeWorkspaces,
+  MAX_COUNTED_USERS,
+  type WorkspaceRow,
+} from '../../db/workspaces.ts';
 import { REQUEST_STATES } from '../../workflows/contracts/delete-all.ts';
+import { formatCount } from '../../files/format.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import {
@@ -22,7 +29,10 @@ const workspaceSchema = z
     usersEstimate: z
       .int()
       .nullable()
-      .describe('The last estimate of PostgreSQL, which may lag behind recent changes; or null'),
+      .describe(
+        `Up to ${formatCount(MAX_COUNTED_USERS)} users: the exact number. Above: the last estimate of PostgreSQL, which may lag ` +
+          'behind recent changes. Null if PostgreSQL has no such estimate yet, or if the table of users is locked',
+      ),
     unfinishedJobs: z.int(),
     openRequest: z
       .object({ id: z.uuid(), state: z.enum(REQUEST_STATES) })
@@ -47,18 +57,29 @@ export const registerWorkspaceRoutes = (app: App, { database: { db } }: ApiDeps)
       const afterId = decodeListCursor(LIST, z.string(), cursor);
       const rows = await describeWorkspaces(db, { workspaceId, afterId, limit: limit + 1 });
       const page = toPage(rows, limit, ({ id }) => boundTo(LIST, id));
-      const data = page.rows.map((row) => ({
-        id: row.id,
-        name: row.name,
-        createdAt: row.created_at.toISOString(),
-        usersEstimate: row.users_estimate,
-        unfinishedJobs: row.unfinished_jobs,
-        openRequest: openRequestOf(row),
-      }));
+      const data = [];
+      // One after the other: a list takes one connection at a time.
+      for (const row of page.rows) {
+        data.push({
+          id: row.id,
+          name: row.name,
+          createdAt: row.created_at.toISOString(),
+          usersEstimate: await estimateUsers(db, row),
+          unfinishedJobs: row.unfinished_jobs,
+          openRequest: openRequestOf(row),
+        });
+      }
       return { data, nextCursor: page.nextCursor };
     },
   );
 };
+
+/** The estimate of a small table is missing, or may be far off. Its users are counted instead. */
+const estimateUsers = async (
+  db: Db,
+  { id, users_estimate: estimate }: Pick<WorkspaceRow, 'id' | 'users_estimate'>,
+): Promise<number | null> =>
+  estimate !== null && estimate > MAX_COUNTED_USERS ? estimate : countFewUsers(db, id);
 
 const openRequestOf = ({
   request_id: id,
