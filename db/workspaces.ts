@@ -1,6 +1,14 @@
 import { sql } from 'kysely';
-import { escapeIdentifier } from 'pg';
+import { DatabaseError, escapeIdentifier } from 'pg';
 import type { Db } from './client.ts';
+import { isContended, isDenied } from './connections/sql-states.ts';
+
+/** Most users of a workspace that a list of workspaces counts. */
+export const MAX_COUNTED_USERS = 1_000;
+/** Longest wait for a locked table of users, in milliseconds. */
+const COUNT_LOCK_MS = 100;
+/** Longest count, in milliseconds: a table may have few users, and many rows that were deleted. */
+const COUNT_MS = 1_000;
 
 /** Name of the partition that holds a workspace's users. */
 export const partitionOf = (workspaceId: string): string => `users_${workspaceId}`;
@@ -64,8 +72,37 @@ export const describeWorkspaces = (db: Db, { workspaceId, afterId, limit }: Work
 
 export type WorkspaceRow = Awaited<ReturnType<typeof describeWorkspaces>>[number];
 
+/**
+ * The number of users in a workspace. Null if there are more than `MAX_COUNTED_USERS`, or if the
+ * table is missing, locked, or cannot be read, as with row-level security, or not in time.
+ *
+ * @throws DatabaseError for any other failure
+ */
+export const countFewUsers = async (db: Db, workspaceId: string): Promise<number | null> => {
+  const users = sql.raw(usersTableOf(workspaceId));
+  try {
+    return await db.transaction().execute(async (trx) => {
+      await sql`SELECT set_config('lock_timeout', ${String(COUNT_LOCK_MS)}, true),
+                       set_config('statement_timeout', ${String(COUNT_MS)}, true)`.execute(trx);
+      const { rows } = await sql<{ count: number }>`
+        SELECT count(*) FROM (SELECT FROM ${users} LIMIT ${MAX_COUNTED_USERS + 1}) AS few`.execute(
+        trx,
+      );
+      const count = rows[0]?.count ?? null;
+      return count === null || count > MAX_COUNTED_USERS ? null : count;
+    });
+  } catch (error) {
+    // The list of all workspaces must not depend on the table of one.
+    if (isContended(error) || isDenied(error) || isMissingTable(error)) return null;
+    throw error;
+  }
+};
+
 export const listWorkspaces = (db: Db) =>
   db.selectFrom('workspaces').selectAll().orderBy('id').execute();
 
 export const findWorkspace = (db: Db, id: string) =>
   db.selectFrom('workspaces').selectAll().where('id', '=', id).executeTakeFirst();
+
+const isMissingTable = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code === '42P01';

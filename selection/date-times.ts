@@ -9,6 +9,10 @@ const DATETIME = new RegExp(
 /** A datetime in its stored form, except that its day may not exist. */
 const STORED_DATETIME = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
 
+/** The rule of a datetime, as an error states it to callers of the API. */
+export const DATETIME_RULE =
+  'must be an RFC 3339 date and time, with at most six digits after the second';
+
 const DAYS_IN_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /**

@@ -6,7 +6,7 @@ import type { Trx } from '../../db/client.ts';
 import { REQUEST_LOCK_MS } from '../../db/connections/timeouts.ts';
 import { type Purge, purgeBackup } from '../../db/exports/removals.ts';
 import { MAX_BACKUP_YEARS } from '../../rules/retention.ts';
-import { dateTimeOf } from '../../selection/date-times.ts';
+import { DATETIME_RULE, dateTimeOf } from '../../selection/date-times.ts';
 import { destroyExport } from '../../files/destroy-export.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
@@ -19,7 +19,7 @@ const paramsSchema = z.strictObject({ id: z.uuid() });
 /** Keeps the text: a schema that transforms would lose the example of the body. */
 const timestampSchema = z
   .string()
-  .refine((text) => dateTimeOf(text, 'datetime') !== undefined, 'must be an RFC 3339 date and time')
+  .refine((text) => dateTimeOf(text, 'datetime') !== undefined, DATETIME_RULE)
   .meta({ format: 'date-time' });
 
 const changeSchema = z
@@ -153,7 +153,7 @@ const registerPurge = (app: App, deps: ApiDeps): void => {
         throw refuse(`To purge backup ${id}, confirm with: ${phrase}`, '/confirm');
       }
       const purge = { id, proof: actor.proof, reason };
-      const kept = whyKept(id, await withLock(deps, (trx) => purgeBackup(trx, purge)));
+      const kept = whyKept(row, await withLock(deps, (trx) => purgeBackup(trx, purge)));
       if (kept !== undefined) throw kept;
       // The backup is already removed. If its files are not destroyed here, the schedule does it.
       await destroyExport({ db: deps.database.db, storage: deps.storage }, id).catch(
@@ -170,7 +170,10 @@ const registerPurge = (app: App, deps: ApiDeps): void => {
   );
 };
 
-const whyKept = (id: string, result: Purge): ProblemError | undefined => {
+const whyKept = (
+  { id, job_id: deletionId }: Pick<BackupRow, 'id' | 'job_id'>,
+  result: Purge,
+): ProblemError | undefined => {
   switch (result.status) {
     case 'removed':
       return undefined;
@@ -182,11 +185,14 @@ const whyKept = (id: string, result: Purge): ProblemError | undefined => {
         `You started the deletion of backup ${id}, with this key or with another of your keys.`,
       );
     case 'held':
-      return problem('wrong-state', `Backup ${id} is under legal hold. Clear the hold first.`);
+      return problem('wrong-state', `Backup ${id} is under legal hold. Clear the hold first.`, {
+        data: { jobId: deletionId },
+      });
     case 'inUse':
       return problem(
         'wrong-state',
         `Job ${result.jobId} needs backup ${id}. Wait until the job has ended, or cancel the job. Then purge the backup.`,
+        { data: { jobId: result.jobId } },
       );
   }
 };

@@ -147,12 +147,14 @@ const requireRestorable = async (
     throw problem(
       'wrong-state',
       `Deletion ${backup.job_id} is still running. Start the restore after it has ended.`,
+      { data: { jobId: backup.job_id } },
     );
   }
   if (!RESTORABLE.includes(backup.state)) {
     throw problem(
       'wrong-state',
       `Backup ${backup.id} was never verified, so no user was deleted with it.`,
+      { data: { jobId: backup.job_id } },
     );
   }
   return backup;

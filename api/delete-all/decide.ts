@@ -18,6 +18,7 @@ import {
 } from '../../workflows/contracts/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Actor } from '../actor.ts';
+import { previewUsed } from '../deletions/confirmed-preview.ts';
 import { type Idempotency, oncePerKey, readIdempotency } from '../http/idempotency.ts';
 import { notFound, problem, type ProblemData, type ProblemError } from '../http/problems.ts';
 
@@ -49,11 +50,11 @@ const ADVICE: Record<
   wrongRole: () => problem('forbidden', 'Your key does not allow this decision.'),
   reasonRequired: () => problem('unprocessable', 'A denial requires a reason.'),
   previewExpired: () => problem('preview-expired', 'The preview has expired. Make a new preview.'),
-  previewUsed: ({ id, job_id: jobId }) =>
-    problem('wrong-state', 'This preview was already confirmed. Make a new preview.', {
-      data: dataOf(id, jobId),
+  previewUsed: (request) => previewUsed(dataOf(request)),
+  notConfirmed: (request) =>
+    problem('wrong-state', 'This preview does not belong to this request.', {
+      data: dataOf(request),
     }),
-  notConfirmed: () => problem('wrong-state', 'This preview does not belong to this request.'),
   unanswered: () =>
     problem('temporal-unavailable', 'No worker responded in time. Nothing was changed.'),
   malformed: () => problem('internal', 'The workflow received a decision that it cannot read.'),
@@ -85,14 +86,19 @@ export const getRequest = async (
   return row;
 };
 
+/** A request and its latest deletion, if there is one, as the data of a problem. */
+export const dataOf = ({ id, job_id: jobId }: Pick<RequestRow, 'id' | 'job_id'>): ProblemData => ({
+  requestId: id,
+  ...(jobId !== null && { jobId }),
+});
+
 /** The problem with the state of a request, or with its closed window. */
-export const refusedBy = (
-  { id, state, closes_at: closesAt, job_id: jobId }: RequestRow,
-  needsWindow: boolean,
-): ProblemError =>
-  needsWindow && closesAt !== null && state !== 'running'
+export const refusedBy = (request: RequestRow, needsWindow: boolean): ProblemError => {
+  const { id, state, closes_at: closesAt } = request;
+  return needsWindow && closesAt !== null && state !== 'running'
     ? problem('window-closed', `The window of request ${id} is closed (${state}).`)
-    : problem('wrong-state', `Request ${id} is ${state}.`, { data: dataOf(id, jobId) });
+    : problem('wrong-state', `Request ${id} is ${state}.`, { data: dataOf(request) });
+};
 
 /**
  * Stores a decision, sends it to the workflow of the request, and waits for the outcome. `check`
@@ -125,12 +131,6 @@ export const decide = async (
   const hasEnded = decision.refusal === 'unanswered' && !isUnfinished(now.state);
   throw toProblem(hasEnded ? 'wrongState' : decision.refusal, now, decision.kind);
 };
-
-/** The request, and its latest deletion. */
-const dataOf = (requestId: string, jobId: string | null): ProblemData => ({
-  requestId,
-  ...(jobId !== null && { jobId }),
-});
 
 const needsWindow = (kind: string): boolean => kind === 'run' || kind === 'retry';
 

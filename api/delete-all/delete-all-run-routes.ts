@@ -53,8 +53,10 @@ export const registerDeleteAllRunRoutes = (app: App, deps: ApiDeps): void => {
     },
     async (request, reply) => {
       const { body, params } = request;
-      await decide(request, deps, params.id, (row) => checkConfirmation(deps, row, body));
-      const job = await findJobOfPreview(deps.database.db, body.previewId);
+      const { workspace_id: workspaceId } = await decide(request, deps, params.id, (row) =>
+        checkConfirmation(deps, row, body),
+      );
+      const job = await findJobOfPreview(deps.database.db, workspaceId, body.previewId);
       if (job === undefined) throw new Error(`preview ${body.previewId} has no job`);
       return acceptJob(request, reply, job, deps);
     },

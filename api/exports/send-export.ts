@@ -56,10 +56,12 @@ export const FILE_ANSWER = {
 export const requireOpenFile = (row: ExportRow): OpenFile => {
   const file = `The file of ${row.purpose === 'backup' ? 'backup' : 'export'} ${row.id ?? row.job_id}`;
   if (row.is_over === true) throw problem('link-expired', `${file} has expired.`);
+  const data = { jobId: row.job_id };
   if (row.state === 'damaged') {
     throw problem(
       'wrong-state',
       `${file} is damaged: it differs from the data that was written. Start a new job.`,
+      { data },
     );
   }
   if (row.state === 'verified' && isFilled(row)) return row;
@@ -67,6 +69,7 @@ export const requireOpenFile = (row: ExportRow): OpenFile => {
     'wrong-state',
     `${file} is not complete and verified. See job ${row.job_id}: ` +
       'wait while the job runs, or start a new job if it has ended.',
+    { data },
   );
 };
 

@@ -61,16 +61,27 @@ export const decodeCursor = <T>(
 };
 
 /**
- * The position in a list, as the id of the last row. @throws ProblemError if the cursor belongs to
- * another list
+ * The position in a list. `list` names the list with all that its positions depend on, such as its
+ * job and filters. @throws ProblemError if the cursor belongs to another list
  */
+export const decodeListCursor = <T>(
+  list: string,
+  schema: z.ZodType<T>,
+  cursor: string | undefined,
+): T | undefined => decodeCursor(z.tuple([z.literal(list), schema]), cursor)?.[1];
+
+/** A position with the name of its list, for `decodeListCursor`. */
+export const boundTo = <T>(list: string, position: T): [string, T] => [list, position];
+
+/** The same for a list whose position is the id of the last row. */
 export const decodeIdCursor = (list: string, cursor: string | undefined): string | undefined =>
-  decodeCursor(idPositionSchema(list), cursor)?.[1];
+  decodeListCursor(list, z.uuid(), cursor);
 
 /** The position of a row in a list, for `decodeIdCursor` of that list. */
 export const positionIn =
   (list: string) =>
-  ({ id }: { id: string }): [string, string] => [list, id];
+  ({ id }: { id: string }): [string, string] =>
+    boundTo(list, id);
 
 /** Splits a list into a page and the next cursor. The list was read with one row more. */
 export const toPage = <T>(
@@ -92,5 +103,3 @@ const requireStorable = (_name: string, value: unknown): unknown => {
   if (typeof value !== 'string' || isStorable(value)) return value;
   throw new TypeError('a text that cannot be stored');
 };
-
-const idPositionSchema = (list: string) => z.tuple([z.literal(list), z.uuid()]);

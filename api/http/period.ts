@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { dateTimeOf } from '../../selection/date-times.ts';
+import { DATETIME_RULE, dateTimeOf } from '../../selection/date-times.ts';
 import { invalidRequest } from './problems.ts';
 
 /** A timestamp as PostgreSQL reads it, in UTC with all its digits. */
 const timestampSchema = z.string().transform((text, context) => {
   const timestamp = dateTimeOf(text, 'datetime');
   if (timestamp !== undefined) return timestamp;
-  context.addIssue({ code: 'custom', message: 'must be an RFC 3339 date and time' });
+  context.addIssue({ code: 'custom', message: DATETIME_RULE });
   return z.NEVER;
 });
 

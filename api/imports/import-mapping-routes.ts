@@ -13,8 +13,17 @@ import type { ColumnMapping } from '../../imports/options.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { columnsSchema, mappingNameSchema, unprocessable } from './import-mapping.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
+import {
+  boundTo,
+  cursorSchema,
+  decodeListCursor,
+  limitSchema,
+  pageOf,
+  toPage,
+} from '../http/paging.ts';
 import { notFound, problem } from '../http/problems.ts';
+
+const LIST = 'importMappings';
 
 const bodySchema = z.strictObject({ columns: columnsSchema }).meta({
   examples: [{ columns: { 'Customer No': 'userId', 'E-mail Address': 'email', Notes: null } }],
@@ -98,9 +107,9 @@ const registerReading = (app: App, { database }: ApiDeps): void => {
       },
     },
     async ({ workspaceId, query: { cursor, limit } }) => {
-      const afterName = decodeCursor(z.string(), cursor);
+      const afterName = decodeListCursor(LIST, z.string(), cursor);
       const rows = await listMappings(database.db, { workspaceId, afterName, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ name }) => name);
+      const page = toPage(rows, limit, ({ name }) => boundTo(LIST, name));
       return { data: page.rows.map(toJson), nextCursor: page.nextCursor };
     },
   );

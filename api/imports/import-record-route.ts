@@ -5,7 +5,14 @@ import { FAILURE_CODES } from '../../imports/log/failed-lines.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { requireRecords } from '../jobs/job-log.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
+import {
+  boundTo,
+  cursorSchema,
+  decodeListCursor,
+  limitSchema,
+  pageOf,
+  toPage,
+} from '../http/paging.ts';
 import { notFound } from '../http/problems.ts';
 
 const codeSchema = z.enum(FAILURE_CODES);
@@ -41,9 +48,10 @@ export const registerImportRecordRoute = (app: App, { database: { db } }: ApiDep
       const job = await findJobRow(db, id, workspaceId);
       if (job?.type !== 'import') throw notFound('import');
       requireRecords(job);
-      const afterLine = decodeCursor(positionSchema, cursor) ?? 0;
+      const list = `records of ${job.id}`;
+      const afterLine = decodeListCursor(list, positionSchema, cursor) ?? 0;
       const rows = await listImportFailures(db, id, { code, afterLine, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ line }) => line);
+      const page = toPage(rows, limit, ({ line }) => boundTo(list, line));
       return {
         data: page.rows.map((row) => ({ ...row, code: codeSchema.parse(row.code) })),
         nextCursor: page.nextCursor,

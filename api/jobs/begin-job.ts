@@ -8,6 +8,7 @@ import {
   type JobRow,
   type NewJob,
 } from '../../db/jobs/jobs.ts';
+import { previewUsed } from '../deletions/confirmed-preview.ts';
 import { describeJob, type JobJsonDeps, pathOfJob } from './job-json.ts';
 import type { JobJson } from './job-schema.ts';
 import { type Idempotency, oncePerKey } from '../http/idempotency.ts';
@@ -38,7 +39,7 @@ export const beginJob = async (
       return write(request, planned, idempotency, deps);
     },
   });
-  if (job === undefined) throw await alreadyBegun(deps, planned);
+  if (job === undefined) throw await alreadyBegun(request, deps, planned);
   request.access.jobId = job.id;
   await start(job, deps);
   return job;
@@ -58,19 +59,19 @@ export const acceptJob = async (
 
 /** The problem of a job that cannot begin, because another job has its preview or retried job. */
 const alreadyBegun = async (
+  { workspaceId }: Pick<FastifyRequest, 'workspaceId'>,
   { database: { db } }: JobJsonDeps,
   planned: PlannedJob | undefined,
 ): Promise<ProblemError> => {
   const { previewId, retry } = planned ?? {};
   const jobId =
     retry === undefined
-      ? previewId && (await findJobOfPreview(db, previewId))?.id
+      ? previewId && (await findJobOfPreview(db, workspaceId, previewId))?.id
       : (await findJobRow(db, retry.of, null))?.retried_by;
-  const detail =
-    retry === undefined
-      ? 'This preview was already confirmed. Make a new preview.'
-      : `Job ${retry.of} was already retried.`;
-  return problem('wrong-state', detail, { data: jobId ? { jobId } : undefined });
+  const data = jobId ? { jobId } : undefined;
+  return retry === undefined
+    ? previewUsed(data)
+    : problem('wrong-state', `Job ${retry.of} was already retried.`, { data });
 };
 
 /** Undefined if another job has the same key, preview or retried job. */

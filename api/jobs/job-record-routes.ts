@@ -13,7 +13,14 @@ import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { requireRecords } from './job-log.ts';
 import { OUTCOMES, RECORDED_TYPES, type RecordedType, type RecordOutcome } from './job-outcomes.ts';
-import { cursorSchema, decodeCursor, encodeCursor, limitSchema, pageOf } from '../http/paging.ts';
+import {
+  boundTo,
+  cursorSchema,
+  decodeListCursor,
+  encodeCursor,
+  limitSchema,
+  pageOf,
+} from '../http/paging.ts';
 import { notFound } from '../http/problems.ts';
 import { JOB_KINDS } from '../../workflows/contracts/jobs.ts';
 
@@ -96,7 +103,9 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
       const job = await findJobRow(database.db, id, workspaceId);
       if (job?.type !== type) throw notFound(type);
       requireRecords(job);
-      const position = decodeCursor(positionSchema, cursor);
+      // `skip` counts the users of this job and these filters only.
+      const list = JSON.stringify(['records', job.id, outcome, reason]);
+      const position = decodeListCursor(list, positionSchema, cursor);
       const [done] = OUTCOMES[type];
       const wanted = { done, outcome, reason, position, limit };
       const { rows, next } = await listRecords(database.db, id, wanted);
@@ -106,7 +115,7 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
           outcome: row.outcome,
           reason: row.reason,
         })),
-        nextCursor: next === undefined ? null : encodeCursor(next),
+        nextCursor: next === undefined ? null : encodeCursor(boundTo(list, next)),
       };
     },
   );

@@ -6,7 +6,7 @@ import { JOB_MAIL } from '../../workflows/contracts/mails.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { acceptJob } from '../jobs/begin-job.ts';
-import { getRequest } from '../delete-all/decide.ts';
+import { dataOf, getRequest } from '../delete-all/decide.ts';
 import { describeRequest, requestSchema } from '../delete-all/delete-all-json.ts';
 import { jobSchema } from '../jobs/job-schema.ts';
 import { notFound, problem } from '../http/problems.ts';
@@ -41,6 +41,7 @@ const registerOfJob = (app: App, deps: ApiDeps): void => {
         throw problem(
           'wrong-state',
           `Job ${job.id} is ${job.state}. Its mail is sent once the job ends.`,
+          { data: { jobId: job.id } },
         );
       }
       await sendMailAgain(request, deps, {
@@ -80,6 +81,7 @@ const registerOfRequest = (app: App, deps: ApiDeps): void => {
         throw problem(
           'wrong-state',
           `Request ${row.id} is running. Its mails are sent once the run ends.`,
+          { data: dataOf(row) },
         );
       }
       const mails = await listRequestMails(db, row.id);

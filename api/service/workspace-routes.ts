@@ -1,12 +1,27 @@
 import { z } from 'zod';
-import { describeWorkspaces, type WorkspaceRow } from '../../db/workspaces.ts';
+import type { Db } from '../../db/client.ts';
+import {
+  countFewUsers,
+  describeWorkspaces,
+  MAX_COUNTED_USERS,
+  type WorkspaceRow,
+} from '../../db/workspaces.ts';
 import { REQUEST_STATES } from '../../workflows/contracts/delete-all.ts';
+import { formatCount } from '../../files/format.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
+import {
+  boundTo,
+  cursorSchema,
+  decodeListCursor,
+  limitSchema,
+  pageOf,
+  toPage,
+} from '../http/paging.ts';
 
 const LIST = 'workspaces';
-const positionSchema = z.tuple([z.literal(LIST), z.string()]);
+/** The time to count users of one page, in milliseconds, so that many locked tables do not add up. */
+const PAGE_COUNTS_MS = 1_000;
 
 const workspaceSchema = z
   .object({
@@ -16,7 +31,10 @@ const workspaceSchema = z
     usersEstimate: z
       .int()
       .nullable()
-      .describe('The last estimate of PostgreSQL, which may lag behind recent changes; or null'),
+      .describe(
+        `Up to ${formatCount(MAX_COUNTED_USERS)} users: the exact number. Above: the last estimate of PostgreSQL, which may lag ` +
+          'behind recent changes. Null if PostgreSQL has no such estimate yet, or if the users cannot be counted in time',
+      ),
     unfinishedJobs: z.int(),
     openRequest: z
       .object({ id: z.uuid(), state: z.enum(REQUEST_STATES) })
@@ -38,20 +56,35 @@ export const registerWorkspaceRoutes = (app: App, { database: { db } }: ApiDeps)
       },
     },
     async ({ access: { workspaceId }, query: { cursor, limit } }) => {
-      const afterId = decodeCursor(positionSchema, cursor)?.[1];
+      const afterId = decodeListCursor(LIST, z.string(), cursor);
       const rows = await describeWorkspaces(db, { workspaceId, afterId, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ id }) => [LIST, id]);
-      const data = page.rows.map((row) => ({
-        id: row.id,
-        name: row.name,
-        createdAt: row.created_at.toISOString(),
-        usersEstimate: row.users_estimate,
-        unfinishedJobs: row.unfinished_jobs,
-        openRequest: openRequestOf(row),
-      }));
+      const page = toPage(rows, limit, ({ id }) => boundTo(LIST, id));
+      const data = [];
+      const untilMs = Date.now() + PAGE_COUNTS_MS;
+      // One after the other: a list takes one connection at a time.
+      for (const row of page.rows) {
+        data.push({
+          id: row.id,
+          name: row.name,
+          createdAt: row.created_at.toISOString(),
+          usersEstimate: await estimateUsers(db, row, untilMs),
+          unfinishedJobs: row.unfinished_jobs,
+          openRequest: openRequestOf(row),
+        });
+      }
       return { data, nextCursor: page.nextCursor };
     },
   );
+};
+
+/** The estimate of a small table is missing, or may be far off. Its users are counted instead. */
+const estimateUsers = async (
+  db: Db,
+  { id, users_estimate: estimate }: Pick<WorkspaceRow, 'id' | 'users_estimate'>,
+  untilMs: number,
+): Promise<number | null> => {
+  if (estimate !== null && estimate > MAX_COUNTED_USERS) return estimate;
+  return Date.now() < untilMs ? countFewUsers(db, id) : null;
 };
 
 const openRequestOf = ({

@@ -3,8 +3,17 @@ import { createProperty, listProperties, MAX_PROPERTIES } from '../../db/users/p
 import { PROPERTY_TYPES } from '../../selection/property-types.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
+import {
+  boundTo,
+  cursorSchema,
+  decodeListCursor,
+  limitSchema,
+  pageOf,
+  toPage,
+} from '../http/paging.ts';
 import { problem } from '../http/problems.ts';
+
+const LIST = 'properties';
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
@@ -71,9 +80,9 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
       },
     },
     async ({ workspaceId, query: { cursor, limit } }) => {
-      const afterName = decodeCursor(z.string(), cursor);
+      const afterName = decodeListCursor(LIST, z.string(), cursor);
       const rows = await listProperties(db, { workspaceId, afterName, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ name }) => name);
+      const page = toPage(rows, limit, ({ name }) => boundTo(LIST, name));
       const data = page.rows.map(({ name, type, created_at }) => ({
         name,
         type,

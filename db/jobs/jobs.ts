@@ -117,9 +117,12 @@ export const findJobByKey = (db: Db, workspaceId: string, key: string) =>
     .where('jobs.idempotency_key', '=', key)
     .executeTakeFirst();
 
-/** The job that a preview was confirmed for. */
-export const findJobOfPreview = (db: Db, previewId: string) =>
-  jobRows(db).where('jobs.preview_id', '=', previewId).executeTakeFirst();
+/** The job of a workspace that a preview was confirmed for. */
+export const findJobOfPreview = (db: Db, workspaceId: string, previewId: string) =>
+  jobRows(db)
+    .where('jobs.workspace_id', '=', workspaceId)
+    .where('jobs.preview_id', '=', previewId)
+    .executeTakeFirst();
 
 /**
  * Ends a job that Temporal did not accept, so that no process starts the job later. Releases its

@@ -113,7 +113,7 @@ test('each malformed change is refused with a pointer to the wrong field', async
 });
 
 test('only the platform team sets and clears the hold of a backup, and a held backup is usable after expiry', async () => {
-  const { id } = await addBackup();
+  const { id, jobId } = await addBackup();
   for (const legalHold of [true, false]) {
     const refused = await change(id, { legalHold }, api().keys.demo.key);
     expect(refused).toMatchObject({ status: 403, body: { errors: [{ pointer: '/legalHold' }] } });
@@ -130,7 +130,7 @@ test('only the platform team sets and clears the hold of a backup, and a held ba
   expect((await api().call('POST', `/v1/backups/${id}/restore-previews`, {}, {})).status).toBe(200);
   expect(await purge(id, confirmed)).toMatchObject({
     status: 409,
-    body: { type: '/problems/wrong-state', detail: expect.stringContaining('legal hold') },
+    body: { detail: expect.stringContaining('legal hold'), data: { jobId } },
   });
   const expiresAt = inDays(10);
   const released = await change(id, { legalHold: false, expiresAt });
@@ -243,13 +243,13 @@ test('a purge is refused while the deletion or a restore from the backup has not
   await query('UPDATE jobs SET finished_at = NULL WHERE id = $1', [jobId]);
   expect(await purge(id, confirmed)).toMatchObject({
     status: 409,
-    body: { detail: expect.stringContaining(jobId) },
+    body: { detail: expect.stringContaining(jobId), data: { jobId } },
   });
   await query('UPDATE jobs SET finished_at = now() WHERE id = $1', [jobId]);
   const restore = (await api().call('POST', `/v1/backups/${id}/restores`, {}, {})).json();
   expect(await purge(id, confirmed)).toMatchObject({
     status: 409,
-    body: { detail: expect.stringContaining(String(restore['id'])) },
+    body: { data: { jobId: restore['id'] } },
   });
   expect(existsSync(join(api().storageDir, exportPrefix(id)))).toBe(true);
   expect(await linesOf(id)).toEqual([]);

@@ -67,7 +67,8 @@ test('a confirmed preview starts one job with the frozen filter, and cannot be c
   ]);
   const again = await startDeletion(body, 'confirm-1');
   expect(again).toMatchObject({ status: 202, body: { id: started.body.id } });
-  expect((await startDeletion(body)).status).toBe(410);
+  const late = await startDeletion(body);
+  expect(late).toMatchObject({ status: 409, body: { data: { jobId: started.body.id } } });
 });
 
 test('simultaneous confirmations of one preview start one job', async () => {

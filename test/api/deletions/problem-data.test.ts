@@ -5,6 +5,7 @@ import {
   type DeletionSteps,
 } from '../../support/steps/deletion.ts';
 import { claimJob } from '../../../db/jobs/job-runs.ts';
+import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
 import { useApi } from '../support.ts';
 
 /** Problems and errors of jobs have their numbers and ids as data, and not only in sentences. */
@@ -83,14 +84,16 @@ test('a confirmation of another count states the confirmed and the found number'
   });
 });
 
-test('a second confirmation states the job of the first one', async () => {
+test('a second confirmation states the job, also with another count or after the expiry', async () => {
   const { id, count } = await preview('user-0002');
   const { body: job } = await confirm(id, count);
-  expect(problemOf(await confirm(id, count))).toEqual({
-    status: 409,
-    type: 'wrong-state',
-    data: { jobId: job.id },
-  });
+  const used = { status: 409, type: 'wrong-state', data: { jobId: job.id } };
+  expect(problemOf(await confirm(id, count))).toEqual(used);
+  expect(problemOf(await confirm(id, count + 1))).toEqual(used);
+  await query(`UPDATE previews SET expires_at = now() - interval '1 second' WHERE id = $1`, [id]);
+  expect(problemOf(await confirm(id, count))).toEqual(used);
+  const foreign = { previewId: id, confirm: { count }, reason: 'r' };
+  expect((await post('/v1/deletions', foreign, api().keys.two)).status).toBe(404);
 });
 
 test('a job that has ended or was retried states which job to look at', async () => {
@@ -128,6 +131,20 @@ test('a second delete-all request states the open one, and a decision states its
     type: 'wrong-state',
     data: { requestId: first.id },
   });
+});
+
+test('a restore states the deletion that has not ended, or that verified no backup', async () => {
+  const { database, keyIds } = api();
+  const { db } = database.owner;
+  const deletion = { workspaceId: 'one', keyId: keyIds.one, type: 'deletion' as const };
+  const jobId = await makeJob(db, deletion);
+  const { id } = await makeExport({ db }, { jobId, workspaceId: 'one', purpose: 'backup' });
+  const wanted = { status: 409, type: 'wrong-state', data: { jobId } };
+  const restore = async () => problemOf(await post(`/v1/backups/${id}/restores`, {}));
+  expect(await restore()).toEqual(wanted);
+  await query(`UPDATE jobs SET state = 'failed', finished_at = now() WHERE id = $1`, [jobId]);
+  await query(`UPDATE exports SET state = 'written' WHERE id = $1`, [id]);
+  expect(await restore()).toEqual(wanted);
 });
 
 test('a job that found more users than were confirmed has both numbers in its error', async () => {

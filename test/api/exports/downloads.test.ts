@@ -189,10 +189,14 @@ test('a file that is not verified is refused as wrong-state: before, during and 
   expect((await api().call('GET', fileOf(jobId))).json()).toMatchObject({
     status: 409,
     type: '/problems/wrong-state',
+    data: { jobId },
   });
   for (const state of ['writing', 'written', 'damaged'] as const) {
     const file = await api().addExport({ state });
-    expect((await api().call('GET', fileOf(file.id))).status).toBe(409);
+    expect((await api().call('GET', fileOf(file.id))).json()).toMatchObject({
+      status: 409,
+      data: { jobId: file.jobId },
+    });
   }
 });
 

@@ -174,10 +174,30 @@ test('the columns of a mapping are shown in the job itself, and not in a list of
   expect(listed.mapping).toEqual({ name: null });
 });
 
+/** The lists by name, as in their cursors and paths. */
+const LISTS = [
+  ['importMappings', 'import-mappings'],
+  ['properties', 'properties'],
+] as const;
+
+const listAt = (list: string, position: unknown) => {
+  const cursor = Buffer.from(JSON.stringify(position)).toString('base64url');
+  return api().call('GET', `/v1/${list}?cursor=${cursor}`);
+};
+
 test('a cursor with text that cannot be stored is refused', async () => {
-  const cursor = Buffer.from(JSON.stringify('a\0')).toString('base64url');
-  for (const list of ['import-mappings', 'properties']) {
-    const answer = await api().call('GET', `/v1/${list}?cursor=${cursor}`);
-    expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '?cursor' }] } });
+  for (const [list, path] of LISTS) {
+    const unstorable = await listAt(path, [list, 'a\0']);
+    expect(unstorable).toMatchObject({ status: 400, body: { errors: [{ pointer: '?cursor' }] } });
+    expect((await listAt(path, [list, 'a'])).status).toBe(200);
+  }
+});
+
+test('a list by name refuses the cursor of another list', async () => {
+  for (const [, path] of LISTS) {
+    for (const position of ['a', ['workspaces', 'a'], ['segments', 'a']]) {
+      const answer = await listAt(path, position);
+      expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '?cursor' }] } });
+    }
   }
 });

@@ -77,6 +77,19 @@ test('the summary counts failed lines by code, for every role of the workspace',
   expect((await call('GET', path, { key: keys.two })).status).toBe(404);
 });
 
+test('a cursor continues at its line with another code, and is refused for another import', async () => {
+  const { body } = await api().call('GET', `/v1/imports/${jobId}/records?limit=1`);
+  const next = (id: string) =>
+    api().call('GET', `/v1/imports/${id}/records?code=wrongCellCount&cursor=${body.nextCursor}`);
+  expect((await next(jobId)).body.data).toEqual([FAILURES[2]]);
+  const { id } = (await upload(api())).body;
+  await addFailures(id);
+  expect(await next(id)).toMatchObject({
+    status: 400,
+    body: { errors: [{ pointer: '?cursor', detail: 'must be a cursor of this list' }] },
+  });
+});
+
 test('failed lines are filtered by one code, and an unknown code or cursor is refused', async () => {
   const url = `/v1/imports/${jobId}/records?code=`;
   expect((await api().call('GET', `${url}wrongCellCount`)).body.data).toEqual([FAILURES[2]]);

@@ -177,6 +177,37 @@ test('a cursor that the list did not return is refused', async () => {
   }
 });
 
+test('a cursor is refused for another job, outcome or reason', async () => {
+  const other = uuidv7();
+  await query(
+    `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id)
+     VALUES ($1, 'one', 'deletion', 'succeeded', '{"type":"ids","count":1}', $2)`,
+    [other, api().keyIds.one],
+  );
+  const at = (id: string, parameters: string) =>
+    api().call('GET', `/v1/deletions/${id}/records?${parameters}`);
+  // The first cursor is a position in the backup, and the second one a number of outcomes.
+  for (const [outcome, reason, limit] of [
+    ['', '', 2],
+    ['', 'reason=&', deleted.length + 1],
+    ['outcome=deleted&', '', 2],
+  ] as const) {
+    const { nextCursor } = (await at(jobId, `${outcome}${reason}limit=${limit}`)).body;
+    const cursor = `cursor=${nextCursor}`;
+    expect((await at(jobId, `${outcome}${reason}${cursor}`)).status).toBe(200);
+    for (const answer of [
+      await at(other, `${outcome}${reason}${cursor}`),
+      await at(jobId, `outcome=failed&${reason}${cursor}`),
+      await at(jobId, `${outcome}reason=refused&${cursor}`),
+    ]) {
+      expect(answer).toMatchObject({
+        status: 400,
+        body: { errors: [{ pointer: '?cursor', detail: 'must be a cursor of this list' }] },
+      });
+    }
+  }
+});
+
 test('the log is a CSV attachment with exactly these records', async () => {
   const log = await api().call('GET', `/v1/deletions/${jobId}/log`);
   expect(log.status).toBe(200);

@@ -106,7 +106,8 @@ test('notify is refused for a job that has not ended', async () => {
   for (const state of ['queued', 'running']) {
     const id = await addJob(state);
     const answer = await notify(id);
-    expect(answer).toMatchObject({ status: 409, body: { detail: expect.stringContaining(state) } });
+    const body = { detail: expect.stringContaining(state), data: { jobId: id } };
+    expect(answer).toMatchObject({ status: 409, body });
   }
   expect(api().starter.mails).toEqual([]);
 });
@@ -273,10 +274,14 @@ test('notify is refused for a running request, and does not find a request of an
   expect((await api().call('POST', `${REQUESTS}/${id}/notify`, foreign)).status).toBe(404);
   const approve = { key: api().keys.platform };
   expect((await api().call('POST', `${REQUESTS}/${id}/approve`, approve)).status).toBe(200);
+  const jobId = await addJob('running');
   await query(`UPDATE delete_all_requests SET state = 'running', job_id = $2 WHERE id = $1`, [
     id,
-    await addJob('running'),
+    jobId,
   ]);
-  expect((await api().call('POST', `${REQUESTS}/${id}/notify`)).status).toBe(409);
+  expect(await api().call('POST', `${REQUESTS}/${id}/notify`)).toMatchObject({
+    status: 409,
+    body: { type: '/problems/wrong-state', data: { requestId: id, jobId } },
+  });
   expect(api().starter.mails).toEqual([]);
 });

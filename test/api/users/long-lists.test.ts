@@ -195,13 +195,29 @@ test.each([
   expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
 });
 
+test('a time has at most six digits after the second, and the error states the limit', async () => {
+  const { call, keys } = api();
+  const at = (bound: string, digits: string) =>
+    call('GET', `/v1/jobs?${bound}=2030-01-01T00:00:00.${digits}Z`, { key: keys.ops });
+  const detail = 'must be an RFC 3339 date and time, with at most six digits after the second';
+  for (const bound of ['from', 'to']) {
+    expect((await at(bound, '123456')).status).toBe(200);
+    expect(await at(bound, '1234567')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: `?${bound}`, detail }] },
+    });
+  }
+});
+
 const running = (workspace: string) =>
   jobs.filter((job) => job.workspace === workspace && job.state === 'running').length;
 
-test('workspaces are listed by id, with estimates of users and the number of unfinished jobs', async () => {
-  const { call, keys, database } = api();
+test('workspaces are listed by id, with their numbers of users and of unfinished jobs', async () => {
+  const { call, keys } = api();
   await api().addUsers('one', 30);
-  await database.owner.pool.query('ANALYZE users_one');
+  await query('ANALYZE users_one');
+  // The estimate of this table lags behind. The other table has none.
+  await query(`DELETE FROM users WHERE workspace_id = 'one' AND user_id LIKE '%1'`);
   const asked = await call('POST', '/v1/delete-all-requests', {
     key: keys.two,
     body: { reason: 'over' },
@@ -213,7 +229,7 @@ test('workspaces are listed by id, with estimates of users and the number of unf
         id: 'one',
         name: 'Workspace one',
         createdAt: expect.stringMatching(/Z$/),
-        usersEstimate: 30,
+        usersEstimate: 27,
         unfinishedJobs: running('one'),
         openRequest: null,
       },
@@ -221,7 +237,7 @@ test('workspaces are listed by id, with estimates of users and the number of unf
         id: 'two',
         name: 'Workspace two',
         createdAt: expect.stringMatching(/Z$/),
-        usersEstimate: null,
+        usersEstimate: 0,
         unfinishedJobs: running('two'),
         openRequest: { id: asked.body.id, state: 'requested' },
       },
@@ -232,13 +248,35 @@ test('workspaces are listed by id, with estimates of users and the number of unf
   expect(await read('/v1/workspaces', 1, keys.two)).toEqual(['two']);
 });
 
+/** `usersEstimate` of each workspace. */
+const shownUsers = async (): Promise<(number | null)[]> => {
+  const { body } = await api().call('GET', '/v1/workspaces', { key: api().keys.ops });
+  return body.data.map(({ usersEstimate }: { usersEstimate: number | null }) => usersEstimate);
+};
+
 test('workspaces are listed while a table of users is locked', async () => {
   const holder = await api().database.owner.pool.connect();
   await holder.query('BEGIN');
   await holder.query('LOCK TABLE users_one IN ACCESS EXCLUSIVE MODE');
   expect(await read('/v1/workspaces')).toEqual(['one', 'two']);
+  expect(await shownUsers()).toEqual([null, 0]);
   await holder.query('ROLLBACK');
+  await holder.query('ALTER TABLE users_one ENABLE ROW LEVEL SECURITY');
+  expect(await shownUsers()).toEqual([null, 0]);
+  await holder.query('ALTER TABLE users_one DISABLE ROW LEVEL SECURITY');
   holder.release();
+});
+
+test('more than 1,000 users are not counted: the estimate of PostgreSQL is shown, or null', async () => {
+  const [before] = await shownUsers();
+  await api().addUsers('one', 1_000 - before!, 'many');
+  expect(await shownUsers()).toEqual([1_000, 0]);
+  await api().addUsers('one', 1, 'more');
+  expect(await shownUsers()).toEqual([null, 0]);
+  await query('ANALYZE users_one');
+  expect(await shownUsers()).toEqual([1_001, 0]);
+  await query(`DELETE FROM users WHERE workspace_id = 'one' AND user_id LIKE 'more%'`);
+  expect(await shownUsers()).toEqual([1_001, 0]);
 });
 
 test('the OpenAPI document describes the parameter state as a list', async () => {
