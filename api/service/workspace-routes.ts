@@ -20,7 +20,7 @@ import {
 } from '../http/paging.ts';
 
 const LIST = 'workspaces';
-/** The time to count users of one page, in milliseconds, so that many locked tables do not add up. */
+/** The time to count the users of a page, in milliseconds: many locked tables do not add up. */
 const PAGE_COUNTS_MS = 1_000;
 
 const workspaceSchema = z

@@ -68,6 +68,19 @@ test('an id without a user is an error that names what is missing', async (conte
   await page.getByText('User u-2 in holds is under legal hold.').waitFor();
 });
 
+test('without a network a hold fails at once, and is not set later by itself', async (context) => {
+  const page = await openHolds(context, '', { isOffline: true });
+  await page.getByLabel('User id').fill('u-3');
+  await page.context().setOffline(true);
+  await page.getByRole('button', { name: 'Set legal hold' }).click();
+  await page.getByRole('alert').getByText('The server cannot be reached').waitFor();
+  await page.context().setOffline(false);
+  await page.getByLabel('User id').fill('u-2');
+  await page.getByRole('button', { name: 'Set legal hold' }).click();
+  await page.getByText('User u-2 in holds is under legal hold.').waitFor();
+  expect(await isHeld('u-3')).toBe(false);
+});
+
 test('the form and its question are accessible in each theme and width', async (context) => {
   const page = await openHolds(context, '');
   await page.getByLabel('User id').fill('u-1');

@@ -137,6 +137,32 @@ test('the first failure is shown at once, and the list comes back by itself, wit
   expect(await alert.count()).toBe(0);
 });
 
+test('rows of another filter have no time, and an empty list of another filter states nothing', async (context) => {
+  const page = await open(context, '/jobs', { key: place.key, isCut: true });
+  await page.getByRole('row').nth(1).waitFor();
+  const deletions = '**/v1/jobs?type=deletion*';
+  await page.route(deletions, (route) => route.abort('connectionreset'));
+  await page.getByLabel('Type').selectOption('deletion');
+  const notice = page.getByRole('status').filter({ hasText: 'Offline.' });
+  await notice.getByText('You see what was here before your last change.').waitFor();
+  expect(await page.getByText('What you see is from').count()).toBe(0);
+  await page.unroute(deletions);
+  await notice.getByRole('button', { name: 'Try now' }).click();
+  await expect.poll(() => page.getByRole('row').count()).toBe(2);
+
+  await page.goto('/jobs?type=deletion&state=failed');
+  await page.getByText('No job matches.').waitFor();
+  const all = '**/v1/jobs?limit=50';
+  await page.route(all, (route) => route.abort('connectionreset'));
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  const alert = page.getByRole('alert').filter({ hasText: 'The server cannot be reached' });
+  await alert.waitFor();
+  expect(await page.getByText('No jobs yet.').count()).toBe(0);
+  await page.unroute(all);
+  await alert.getByRole('button', { name: 'Try again' }).click();
+  await expect.poll(() => page.getByRole('row').count()).toBe(51);
+});
+
 test('a full list is accessible, and fits its window, in each theme and width', async (context) => {
   const page = await open(context, '/jobs', { key: place.key });
   await page.getByRole('link', { name: /^Deletion/ }).waitFor();

@@ -4,6 +4,8 @@ import { unreachable } from './problem.ts';
 /** The parts of a query that say how its last requests went. */
 interface Tried {
   data: unknown;
+  /** The data is of another query. */
+  isPlaceholderData: boolean;
   error: unknown;
   failureReason: unknown;
   fetchStatus: 'fetching' | 'paused' | 'idle';
@@ -16,13 +18,14 @@ interface Tried {
  */
 export const useKnownFailure = <Query extends Tried>(query: Query, queryKey: QueryKey): Query => {
   const queries = useQueryClient();
-  const isOffline = query.data === undefined && query.fetchStatus === 'paused';
+  const hasNoData = query.data === undefined || query.isPlaceholderData;
+  const isOffline = hasNoData && query.fetchStatus === 'paused';
   return {
     ...query,
     error: query.error ?? query.failureReason ?? (isOffline ? unreachable(undefined) : null),
     refetch: async (...options: never[]) => {
       // Without data, the library would go on waiting.
-      if (query.data === undefined) await queries.cancelQueries({ queryKey, exact: true });
+      if (hasNoData) await queries.cancelQueries({ queryKey, exact: true });
       return query.refetch(...options);
     },
   };

@@ -17,6 +17,7 @@ export const createQueryClient = (): QueryClient =>
         retryDelay: (_retries, error) => Math.max(LEAST_WAIT_MS, retryDelayMs(problemOf(error))),
       },
       // A change is sent again only with an idempotency key; its dialog decides.
-      mutations: { retry: false },
+      // Without a network it fails at once: else it would be sent after its dialog has closed.
+      mutations: { retry: false, networkMode: 'always' },
     },
   });

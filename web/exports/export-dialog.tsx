@@ -1,14 +1,13 @@
-import { Button, Group } from '@mantine/core';
-import { useRouter } from '@tanstack/react-router';
+import { Button } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
-import { openIdempotencyKey } from '../api/idempotency-key.ts';
-import { problemOf } from '../api/problem.ts';
-import { mayRetry, retryDelayMs } from '../api/retry.ts';
 import type { components } from '../api/schema.d.ts';
-import { useApi, useMe } from '../api/services.tsx';
+import { isUnanswered } from '../api/unanswered.ts';
+import { CallNotice } from '../page/call-notice.tsx';
+import { DialogButtons } from '../page/dialog-buttons.tsx';
 import { Dialog } from '../page/dialog.tsx';
-import { ProblemNotice } from '../page/problem-notice.tsx';
+import { Notice } from '../page/notice.tsx';
 import { ExportFields, type ExportOptions } from './export-fields.tsx';
+import { useStartExport } from './use-start-export.ts';
 import styles from './export-dialog.module.css';
 
 export interface ExportScope {
@@ -41,11 +40,13 @@ export const ExportDialog = ({
   children?: ReactNode;
 }) => {
   const [options, setOptions] = useState<ExportOptions>(DEFAULTS);
-  const { send, isSending, error } = useStartExport();
+  const { call, tryNow, state, earlier } = useStartExport();
+  const isBusy = isUnanswered(state);
+  const close = state.status === 'sending' ? undefined : onClose;
   const start = (): void => {
     if (scope === undefined) return;
     const { format, isGzip, isNotified, isEveryColumn } = options;
-    send({
+    call({
       selection: scope.selection,
       format,
       compression: isGzip ? 'gzip' : 'none',
@@ -54,49 +55,32 @@ export const ExportDialog = ({
     });
   };
   return (
-    <Dialog isOpen onClose={onClose} title="Download users">
+    <Dialog isOpen {...(close && { onClose: close })} title="Download users">
       <div className={styles.form}>
-        {children}
-        {scope !== undefined && <p>The file gets {scope.words}.</p>}
-        <ExportFields options={options} onChange={setOptions} />
-        {error !== null && <ProblemNotice error={error} takesFocus />}
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" data-autofocus onClick={onClose}>
-            Cancel
-          </Button>
-          <Button disabled={scope === undefined} loading={isSending} onClick={start}>
+        {earlier !== undefined && !isBusy && <EarlierDownload />}
+        <fieldset className={styles.fields} disabled={isBusy}>
+          {children}
+          {scope !== undefined && <p>The file gets {scope.words}.</p>}
+          <ExportFields options={options} onChange={setOptions} />
+        </fieldset>
+        <CallNotice state={state} isKeyed isDroppedOnClose onTryNow={tryNow} />
+        <DialogButtons onCancel={close}>
+          <Button
+            disabled={scope === undefined || isBusy}
+            loading={state.status === 'sending'}
+            onClick={start}
+          >
             Start the download
           </Button>
-        </Group>
+        </DialogButtons>
       </div>
     </Dialog>
   );
 };
 
-/** Starts an export once, also if it is sent several times. */
-const useStartExport = () => {
-  const router = useRouter();
-  const { key: person } = useMe();
-  const { mutate, isPending, error } = useApi().useMutation('post', '/v1/exports', {
-    retry: (retries, problem) => mayRetry(problemOf(problem), retries, true),
-    retryDelay: (_retries, problem) => retryDelayMs(problemOf(problem)),
-  });
-  const [key, setKey] = useState(() => openIdempotencyKey(`export:${person.id}`, sessionStorage));
-  const send = (body: Parameters<typeof mutate>[0]['body']): void =>
-    mutate(
-      { body, params: { header: { 'Idempotency-Key': key.value } } },
-      {
-        onSuccess: ({ id }) => {
-          key.end();
-          router.history.push(`/jobs/${id}`);
-        },
-        onError: (problem) => {
-          // Without an answer, the same key makes sure that it does not start twice.
-          if (mayRetry(problemOf(problem), 0, true)) return;
-          key.end();
-          setKey(openIdempotencyKey(`export:${person.id}`, sessionStorage));
-        },
-      },
-    );
-  return { send, isSending: isPending, error };
-};
+const EarlierDownload = () => (
+  <Notice tone="warn">
+    An earlier download had no answer, so it may have started. The same choice leads to it, and
+    another one starts a new file.
+  </Notice>
+);

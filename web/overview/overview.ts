@@ -69,7 +69,7 @@ export const needsOf = (attention: Attention, role: Role): Need[] => {
     [attention.damagedBackups, damaged],
     [attention.requestsToDecide, (count) => toDecide(count, role)],
     [attention.openWindows, openWindows],
-    [attention.retryableJobs, retryable],
+    [attention.retryableJobs, (count) => retryable(count, role)],
     [attention.expiringBackups, expiring],
   ];
   return needs.filter(([count]) => count > 0).map(([count, need]) => need(count));
@@ -93,9 +93,12 @@ const openWindows = (count: number): Need => ({
   more: 'Any admin of the workspace can run it until its window closes.',
 });
 
-const retryable = (count: number): Need => ({
+const retryable = (count: number, role: Role): Need => ({
   words: `${countOf(count, 'job', 'jobs')} can be tried again`,
-  more: 'A new job is started for exactly the users that were left.',
+  more:
+    role === 'platform'
+      ? 'An admin of the workspace or operations can do so.'
+      : 'The page of each job shows how, and for which users or lines.',
   jobs: 'notAllDone',
 });
 

@@ -7,6 +7,7 @@ import { Notice } from './notice.tsx';
 interface Freshness {
   failureReason: unknown;
   fetchStatus: 'fetching' | 'paused' | 'idle';
+  /** 0 while the page shows the data of another query. */
   dataUpdatedAt: number;
   refetch: () => Promise<unknown>;
 }
@@ -21,7 +22,7 @@ export const StaleNotice = ({ query }: { query: Freshness }) => {
   return (
     <Notice tone="warn" role="status">
       <p>
-        {cause}. What you see is from {formatDayTime(new Date(dataUpdatedAt))}.
+        {cause}. {ageWordsOf(dataUpdatedAt)}
       </p>
       {problem?.requestId !== undefined && (
         <p>
@@ -36,3 +37,9 @@ export const StaleNotice = ({ query }: { query: Freshness }) => {
     </Notice>
   );
 };
+
+/** How old the shown data is. Data of another query has no age here. */
+export const ageWordsOf = (updatedAtMs: number): string =>
+  updatedAtMs === 0
+    ? 'You see what was here before your last change.'
+    : `What you see is from ${formatDayTime(new Date(updatedAtMs))}.`;

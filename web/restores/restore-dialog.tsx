@@ -1,6 +1,7 @@
 import { Button, Checkbox, Skeleton, Textarea } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { useMe } from '../api/services.tsx';
+import { isUnanswered } from '../api/unanswered.ts';
 import { countOf } from '../format/numbers.ts';
 import { ApiCall } from '../page/api-call.tsx';
 import { CallNotice } from '../page/call-notice.tsx';
@@ -8,8 +9,9 @@ import { Delayed } from '../page/delayed.tsx';
 import { DialogButtons } from '../page/dialog-buttons.tsx';
 import { Dialog } from '../page/dialog.tsx';
 import { Notice } from '../page/notice.tsx';
-import { type RestoreCounts, restoreWordsOf } from './restore-words.ts';
-import { type RestoreBody, useRestore } from './use-restore.ts';
+import { ProblemNotice } from '../page/problem-notice.tsx';
+import { partlyStartedWordsOf, type RestoreCounts, restoreWordsOf } from './restore-words.ts';
+import { type RestoreBody, type RestoreStart, useRestore } from './use-restore.ts';
 import { useRestorePreview } from './use-restore-preview.ts';
 import styles from './restore-dialog.module.css';
 
@@ -33,18 +35,17 @@ export const RestoreDialog = ({
   const backups = { backupIds: source.backupIds, chosen: counts?.backupIds ?? [] };
   const start = useRestore(backups, source.id, onClose);
   const close = start.state.status === 'sending' ? undefined : onClose;
+  const isPartlyStarted = start.state.status === 'done' && start.state.result.refused.length > 0;
   return (
     <Dialog
       isOpen
       {...(close && { onClose: close })}
-      title={
-        counts === undefined || counts.restorable === 0
-          ? 'Restore users?'
-          : `Restore ${countOf(counts.restorable, 'user')}?`
-      }
+      title={isPartlyStarted ? 'Not all users are being restored' : titleOf(counts)}
       width={WIDTH}
     >
-      {counts === undefined ? (
+      {isPartlyStarted ? (
+        <PartlyStarted start={start} onClose={onClose} />
+      ) : counts === undefined ? (
         <div className={styles.dialog}>
           <CallNotice state={state} isKeyed={false} onTryNow={tryNow} />
           {state.status === 'sending' && (
@@ -66,29 +67,62 @@ export const RestoreDialog = ({
   );
 };
 
+const titleOf = (counts: RestoreCounts | undefined): string =>
+  counts === undefined || counts.restorable === 0
+    ? 'Restore users?'
+    : `Restore ${countOf(counts.restorable, 'user')}?`;
+
+/** One of several backups was refused. It offers no other start: that would repeat the first. */
+const PartlyStarted = ({ start, onClose }: { start: RestoreStart; onClose: () => void }) => {
+  if (start.state.status !== 'done') return null;
+  const { jobs, refused } = start.state.result;
+  return (
+    <div className={styles.dialog}>
+      <Notice tone="warn" role="status">
+        <p>{partlyStartedWordsOf(jobs.length, refused.length)}</p>
+        <p>The users are in several backups, and each has a restore of its own.</p>
+      </Notice>
+      {refused.map((problem, index) => (
+        <ProblemNotice key={problem.requestId ?? index} error={problem} takesFocus={index === 0} />
+      ))}
+      <DialogButtons cancel="Close" onCancel={onClose}>
+        <Button onClick={() => start.lead(jobs)}>
+          {jobs.length === 1 ? 'Go to the restore' : 'Go to the restores'}
+        </Button>
+      </DialogButtons>
+    </div>
+  );
+};
+
 const ConfirmRestore = ({
   counts,
   start,
   close,
 }: {
   counts: RestoreCounts;
-  start: ReturnType<typeof useRestore>;
+  start: RestoreStart;
   close: (() => void) | undefined;
 }) => {
   const { key } = useMe();
-  const [reason, setReason] = useState('');
-  const [notify, setNotify] = useState(true);
+  const { earlier } = start;
+  const [reason, setReason] = useState(earlier?.reason ?? '');
+  const [notify, setNotify] = useState(earlier?.notify ?? true);
   const body: RestoreBody = { ...(reason.trim() !== '' && { reason: reason.trim() }), notify };
-  const isBusy = start.state.status === 'sending' || start.state.status === 'waiting';
+  const isBusy = isUnanswered(start.state);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     // A request without an answer is sent again as it was: its key belongs to its body.
-    start.call(start.earlier ?? body);
+    start.call(earlier ?? body);
   };
   return (
     <form className={styles.dialog} onSubmit={submit}>
       <p>{restoreWordsOf(counts)}</p>
-      <fieldset className={styles.fields} disabled={isBusy}>
+      {earlier !== undefined && !isBusy && (
+        <Notice tone="warn">
+          An earlier restore had no answer. It is sent again as it was, and cannot start twice.
+        </Notice>
+      )}
+      <fieldset className={styles.fields} disabled={isBusy || earlier !== undefined}>
         <Textarea
           label="Reason"
           description="Admins read it in the activity log. Do not name users."
@@ -103,7 +137,7 @@ const ConfirmRestore = ({
           onChange={(event) => setNotify(event.currentTarget.checked)}
         />
       </fieldset>
-      <CallNotice state={start.state} isKeyed onTryNow={start.tryNow} />
+      <CallNotice state={start.state} isKeyed isDroppedOnClose onTryNow={start.tryNow} />
       <ApiCall
         request={{
           method: 'POST',

@@ -1,4 +1,4 @@
-import { formatCount } from '../format/numbers.ts';
+import { countOf, formatCount } from '../format/numbers.ts';
 
 /** What a restore would do. */
 export interface RestoreCounts {
@@ -21,3 +21,7 @@ export const restoreWordsOf = ({
   if (present === 0) return words;
   return `${words} ${formatCount(present)} ${present === 1 ? 'is there again and is' : 'are there again and are'} left alone.`;
 };
+
+/** What became of the restores of several backups, of which some were refused. */
+export const partlyStartedWordsOf = (started: number, refused: number): string =>
+  `${countOf(started, 'restore has', 'restores have')} started. ${countOf(refused, 'other was', 'others were')} refused.`;

@@ -2,7 +2,9 @@ import { useNavigate } from '@tanstack/react-router';
 import type { components } from '../api/schema.d.ts';
 import { useApi, useMe } from '../api/services.tsx';
 import { type KeyedStart, useKeyedStart } from '../api/use-keyed-start.ts';
+import { useForgetAtEnd } from '../api/unanswered.ts';
 import { useLeadToJob } from '../jobs/use-lead-to-job.ts';
+import { startEach, type StartedRestores } from './start-each.ts';
 
 type Job = components['schemas']['Job'];
 
@@ -11,9 +13,15 @@ export interface RestoreBody {
   notify: boolean;
 }
 
+export interface RestoreStart extends KeyedStart<RestoreBody, StartedRestores<Job>> {
+  /** Leads to the job that has started, or to the list of several. */
+  lead: (jobs: readonly Pick<Job, 'id'>[]) => void;
+}
+
 /**
  * Restores the users of some backups once, and leads to the job. A deletion of several passes has
- * several backups, and each is a job with a key of its own; then it leads to the list.
+ * several backups, and each is a job with a key of its own; then it leads to the list. If a part of
+ * them was refused, the dialog stays and reports it. Closing the dialog abandons the request.
  *
  * @param chosen those with users to restore
  */
@@ -21,31 +29,37 @@ export const useRestore = (
   { backupIds, chosen }: { backupIds: readonly string[]; chosen: readonly string[] },
   purpose: string,
   onStarted: () => void,
-): KeyedStart<RestoreBody, Job[]> => {
+): RestoreStart => {
   const { key } = useMe();
   const navigate = useNavigate();
   const leadToJob = useLeadToJob();
   const { mutateAsync } = useApi().useMutation('post', '/v1/backups/{id}/restores', {
     networkMode: 'always',
   });
-  return useKeyedStart<RestoreBody, Job[]>(
+  const lead: RestoreStart['lead'] = (jobs) => {
+    onStarted();
+    const [first] = jobs;
+    if (jobs.length === 1 && first !== undefined) leadToJob(first.id);
+    else void navigate({ to: '/jobs', search: { type: 'restore' } });
+  };
+  const start = useKeyedStart<RestoreBody, StartedRestores<Job>>(
     `restore:${key.id}:${purpose}`,
-    async (body, idempotencyKey) => {
-      const jobs: Job[] = [];
-      for (const [index, id] of backupIds.entries()) {
-        if (!chosen.includes(id)) continue;
-        const header = { 'Idempotency-Key': `${idempotencyKey}-${index}` };
-        jobs.push(await mutateAsync({ body, params: { path: { id }, header } }));
-      }
-      return jobs;
+    (body, idempotencyKey, signal) => {
+      const backups = backupIds.map((id, index) => ({ id, index }));
+      return startEach(
+        backups.filter(({ id }) => chosen.includes(id)),
+        ({ id, index }) => {
+          // Closed meanwhile: those that were not sent yet are not sent any more.
+          signal.throwIfAborted();
+          const header = { 'Idempotency-Key': `${idempotencyKey}-${index}` };
+          return mutateAsync({ body, params: { path: { id }, header }, signal });
+        },
+      );
     },
     (answer) => {
-      if ('problem' in answer) return;
-      const { result: jobs } = answer;
-      onStarted();
-      const [first] = jobs;
-      if (jobs.length === 1 && first !== undefined) leadToJob(first.id);
-      else void navigate({ to: '/jobs', search: { type: 'restore' } });
+      if ('result' in answer && answer.result.refused.length === 0) lead(answer.result.jobs);
     },
   );
+  useForgetAtEnd(start);
+  return { ...start, lead };
 };

@@ -1,11 +1,13 @@
 import { Button, Menu } from '@mantine/core';
 import { ChevronDown, Download, Lock, LockOpen, Trash2 } from 'lucide-react';
-import { useMe } from '../api/services.tsx';
+import { useDeleteAllState } from './use-delete-all-state.ts';
 import type { UserDialog } from './user-search.ts';
 import styles from './users-page.module.css';
 
 /** It stays in reach of the keyboard, so that its reason is read. */
 const LOCKED = { 'aria-disabled': true, closeMenuOnClick: false, className: styles.locked ?? '' };
+
+const LOCK_ICONS = { unknown: Trash2, locked: Lock, open: LockOpen } as const;
 
 /** What can be done with users in bulk. What is locked says why. */
 export const ActionsMenu = ({
@@ -15,11 +17,10 @@ export const ActionsMenu = ({
   hasSelection: boolean;
   onOpen: (dialog: UserDialog) => void;
 }) => {
-  const { features } = useMe();
-  const isOpen = features.deleteAll?.enabled === true;
-  const LockIcon = isOpen ? LockOpen : Lock;
+  const { state, reload } = useDeleteAllState();
+  const LockIcon = LOCK_ICONS[state.status];
   return (
-    <Menu position="bottom-end" width={300}>
+    <Menu position="bottom-end" width={300} onOpen={reload}>
       <Menu.Target>
         <Button rightSection={<ChevronDown aria-hidden size={16} />}>Actions</Button>
       </Menu.Target>
@@ -49,7 +50,7 @@ export const ActionsMenu = ({
           onClick={() => onOpen('delete-all')}
         >
           Delete all users…
-          {!isOpen && <Reason>Locked: needs an approval</Reason>}
+          {state.status === 'locked' && <Reason>Locked: needs an approval</Reason>}
         </Menu.Item>
       </Menu.Dropdown>
     </Menu>

@@ -10,7 +10,7 @@ import type { UserAddress } from './use-user-address.ts';
 export type User = components['schemas']['User'];
 
 export interface UserList {
-  /** Undefined until the first page is there. */
+  /** Undefined until the first page is there, and while only an empty page of another query is. */
   users: readonly User[] | undefined;
   pageIds: readonly string[];
   nextCursor: string | null;
@@ -54,7 +54,7 @@ export const useUserList = ({ search, isPending }: ListAddress): UserList => {
   const { status } = error === null ? { status: 0 } : problemOf(error);
   const isRefused = status >= 400 && status < 500 && status !== 429;
   return {
-    users: data?.data,
+    users: isPlaceholderData && data?.data.length === 0 ? undefined : data?.data,
     pageIds,
     nextCursor: data?.nextCursor ?? null,
     prevCursor: isPlaceholderData ? undefined : data?.prevCursor,

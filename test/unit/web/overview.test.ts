@@ -47,6 +47,16 @@ test('the platform team is told that it decides', () => {
   expect(waits?.more).toContain('other than its author');
 });
 
+/** The second sentence about jobs that can be tried again. */
+const moreFor = (role: 'admin' | 'ops' | 'platform') =>
+  needsOf({ ...NOTHING, retryableJobs: 2 }, role)[0]?.more;
+
+test('jobs to retry promise nothing about their users, and name those that may retry', () => {
+  expect(moreFor('admin')).toBe('The page of each job shows how, and for which users or lines.');
+  expect(moreFor('ops')).toBe(moreFor('admin'));
+  expect(moreFor('platform')).toBe('An admin of the workspace or operations can do so.');
+});
+
 test('the summary leaves out what did not happen, and what nobody counts', () => {
   const days = [dayOf({ added: 1_000, deleted: 3 }), dayOf({ added: 204, restored: 2 })];
   expect(summaryOf(days)).toBe('1,204 added and still there, 3 deleted, 2 restored');

@@ -35,12 +35,14 @@ export const JobsPage = () => {
   );
   const { data, error, isPlaceholderData, refetch } = query;
   const jobs = data?.data ?? [];
+  // An empty page of another query states nothing about this one.
+  const isUnknown = data === undefined || (isPlaceholderData && jobs.length === 0);
   return (
     <Page title="Jobs">
       <div className={styles.jobs}>
         <JobFilters search={search} jobs={jobs} />
-        {data !== undefined && <StaleNotice query={query} />}
-        {isReversed(search) ? null : data === undefined ? (
+        {!isUnknown && <StaleNotice query={query} />}
+        {isReversed(search) ? null : isUnknown ? (
           error === null ? (
             <Delayed>
               <Skeleton height={480} radius="md" />

@@ -2,6 +2,7 @@ import { Button, Group, NativeSelect, Skeleton } from '@mantine/core';
 import { useState } from 'react';
 import { Delayed } from '../../page/delayed.tsx';
 import { ProblemNotice } from '../../page/problem-notice.tsx';
+import { StaleNotice } from '../../page/stale-notice.tsx';
 import type { Job } from '../job.ts';
 import { outcomesOf } from '../result/sums.ts';
 import { OUTCOME_WORDS } from '../words/outcome-words.ts';
@@ -14,17 +15,23 @@ export const Records = ({ job }: { job: Job }) => {
   const [outcome, setOutcome] = useState('');
   // The cursors of the pages before this one: the last one begins it.
   const [cursors, setCursors] = useState<readonly string[]>([]);
-  const { data, error, isPlaceholderData, refetch } = useRecords(job, outcome, cursors.at(-1));
+  const { query, ...page } = useRecords(job, outcome, cursors.at(-1));
+  const { data, error, isPlaceholderData, refetch } = page;
   const choose = (next: string): void => {
     setOutcome(next);
     setCursors([]);
   };
-  if (error !== null) return <ProblemNotice error={error} onRetry={() => void refetch()} />;
+  if (error !== null && (data === undefined || isPlaceholderData)) {
+    return <ProblemNotice error={error} onRetry={() => void refetch()} />;
+  }
   const next = data?.nextCursor ?? null;
+  // An empty page of another outcome states nothing about this one.
+  const isUnknown = data === undefined || (isPlaceholderData && data.rows.length === 0);
   return (
     <div className={styles.records}>
+      {data !== undefined && <StaleNotice query={query} />}
       {job.type !== 'import' && <OutcomeSelect job={job} outcome={outcome} onChoose={choose} />}
-      {data === undefined ? (
+      {isUnknown ? (
         <Delayed>
           <Skeleton height={320} />
         </Delayed>

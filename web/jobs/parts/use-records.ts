@@ -1,6 +1,7 @@
 import { keepPreviousData } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
 import { useApi } from '../../api/services.tsx';
-import type { Job } from '../job.ts';
+import { isActive, type Job } from '../job.ts';
 
 /** What became of one user, or of one line of a file. */
 export interface RecordRow {
@@ -11,8 +12,12 @@ export interface RecordRow {
 }
 
 const LIMIT = 50;
+const ACTIVE_MS = 5_000;
 
-/** A page of the records of a job. Each type of job has its own path. */
+/**
+ * A page of the records of a job, read again while the job runs, and once it has ended. Each type
+ * of job has its own path.
+ */
 export const useRecords = (job: Job, outcome: string, cursor: string | undefined) => {
   const api = useApi();
   const path = { id: job.id };
@@ -20,6 +25,9 @@ export const useRecords = (job: Job, outcome: string, cursor: string | undefined
   const options = (type: Job['type']) => ({
     enabled: job.type === type,
     placeholderData: keepPreviousData,
+    // A page that was read before the end of the job lacks the records since.
+    staleTime: 0,
+    refetchInterval: isActive(job) ? ACTIVE_MS : (false as const),
   });
   const query = { ...page, ...(outcome !== '' && { outcome: outcome as never }) };
   const init = { params: { path, query } };
@@ -30,6 +38,7 @@ export const useRecords = (job: Job, outcome: string, cursor: string | undefined
 
   const used = job.type === 'import' ? lines : job.type === 'restore' ? restore : deletion;
   const { data, error, isPlaceholderData, refetch } = used;
+  useAtEnd(job, () => void refetch());
   const rows = data?.data.map((row): RecordRow =>
     'line' in row
       ? { name: String(row.line), outcome: row.code, reason: row.message }
@@ -40,5 +49,21 @@ export const useRecords = (job: Job, outcome: string, cursor: string | undefined
     error,
     isPlaceholderData,
     refetch,
+    /** Says whether the records are current. */
+    query: used,
   };
+};
+
+/** Calls back once a job ends that ran before. */
+const useAtEnd = (job: Job, onEnd: () => void): void => {
+  const wasActive = useRef(false);
+  const latest = useRef(onEnd);
+  useEffect(() => {
+    latest.current = onEnd;
+  });
+  const isRunning = isActive(job);
+  useEffect(() => {
+    if (wasActive.current && !isRunning) latest.current();
+    wasActive.current = isRunning;
+  }, [isRunning]);
 };

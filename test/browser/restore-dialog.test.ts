@@ -1,0 +1,123 @@
+import type { Page } from 'playwright-core';
+import { expect, test, type TestContext } from 'vitest';
+import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
+import { type OpenOptions, useConsole } from '../support/browser/console.ts';
+import { addPlace, beginDeletion } from '../support/browser/deletions.ts';
+
+const { stack, open } = useConsole();
+let count = 0;
+
+/** The page of a deletion of 20 users that are not there again. */
+const arrange = async (context: TestContext, options: OpenOptions) => {
+  count += 1;
+  const place = await addPlace(stack(), `restore-${count}`, { users: 100, inParis: 20 });
+  const id = await beginDeletion(place);
+  await place.api.finish(id);
+  const page = await open(context, `/jobs/${id}`, { key: place.key, ...options });
+  return { place, page, id };
+};
+
+const openRestore = async (page: Page, users = 20) => {
+  await page.getByRole('button', { name: 'Restore…' }).click();
+  const dialog = page.getByRole('dialog', { name: `Restore ${users} users?` });
+  await dialog.waitFor();
+  return dialog;
+};
+
+const countRestores = async (workspaceId: string): Promise<number> => {
+  const [row] = await stack().sql<{ count: number }>(
+    `SELECT count(*)::int AS count FROM jobs WHERE workspace_id = $1 AND type = 'restore'`,
+    [workspaceId],
+  );
+  return row!.count;
+};
+
+const RESTORES = '**/v1/backups/*/restores';
+
+test('a restore that was closed without an answer is forgotten, and the next one sends its own fields', async (context) => {
+  const { page, place } = await arrange(context, { isCut: true });
+  await page.route(RESTORES, (route) => route.abort('connectionreset'));
+  const first = await openRestore(page);
+  await first.getByLabel('Reason').fill('The first reason');
+  await first.getByRole('button', { name: 'Restore 20 users' }).click();
+  await first.getByText('If you close this, the request is not sent again.').waitFor();
+  await first.getByRole('button', { name: 'Cancel' }).click();
+  await first.waitFor({ state: 'hidden' });
+  await page.unroute(RESTORES);
+
+  const second = await openRestore(page);
+  expect(await second.getByLabel('Reason').inputValue()).toBe('');
+  await second.getByLabel('Reason').fill('The second reason');
+  await second.getByRole('checkbox', { name: /^Send a mail/ }).click();
+  await second.getByRole('button', { name: 'Restore 20 users' }).click();
+  await page.getByRole('heading', { level: 2, name: '20 restored' }).waitFor();
+  expect(
+    await stack().sql(
+      `SELECT reason, options -> 'notify' AS notify FROM jobs WHERE workspace_id = $1 AND type = 'restore'`,
+      [place.workspaceId],
+    ),
+  ).toEqual([{ reason: 'The second reason', notify: false }]);
+});
+
+test('after a reload the unanswered restore is shown as it was, and is sent with its key', async (context) => {
+  const { page, place } = await arrange(context, { isCut: true });
+  const keys: string[] = [];
+  await page.route(RESTORES, async (route) => {
+    keys.push(route.request().headers()['idempotency-key'] ?? '');
+    if (keys.length > 1) return route.continue();
+    return route.abort('connectionreset');
+  });
+  const first = await openRestore(page);
+  await first.getByLabel('Reason').fill('The first reason');
+  await first.getByRole('button', { name: 'Restore 20 users' }).click();
+  await first.getByText('No answer came').waitFor();
+  await page.reload();
+
+  const second = await openRestore(page);
+  await second.getByText('An earlier restore had no answer.').waitFor();
+  expect(await second.getByLabel('Reason').inputValue()).toBe('The first reason');
+  expect(await second.getByLabel('Reason').isDisabled()).toBe(true);
+  await second.getByRole('button', { name: 'Restore 20 users' }).click();
+  await page.getByRole('heading', { level: 2, name: '20 restored' }).waitFor();
+  expect(keys).toEqual([keys[0], keys[0]]);
+  expect(await countRestores(place.workspaceId)).toBe(1);
+});
+
+const OTHER_BACKUP = '01a22a61-a326-7fc5-9e43-d95e0c0056d6';
+
+/** As if the deletion had two backups, and the second one had 5 users. */
+const addBackup = async (page: Page, id: string): Promise<void> => {
+  await page.route(`**/v1/jobs/${id}`, async (route) => {
+    const answer = await route.fetch();
+    const job = (await answer.json()) as { result: { backups: { id: string }[] } };
+    const [backup] = job.result.backups;
+    job.result.backups = [backup!, { ...backup!, id: OTHER_BACKUP }];
+    await route.fulfill({ response: answer, json: job });
+  });
+  // The stream would report the job without the other backup.
+  await page.route(`**/v1/jobs/${id}/events`, (route) => route.abort('connectionreset'));
+  await page.route(`**/v1/backups/${OTHER_BACKUP}/restore-previews`, (route) =>
+    route.fulfill({ json: { selected: 5, restorable: 5, present: 0 } }),
+  );
+};
+
+test('where the second of two restores is refused, the dialog says that the first has started', async (context) => {
+  const { page, place, id } = await arrange(context, { statuses: [404], isCut: true });
+  await addBackup(page, id);
+  await page.reload();
+  const question = await openRestore(page, 25);
+  await question.getByRole('button', { name: 'Restore 25 users' }).click();
+
+  const dialog = page.getByRole('dialog', { name: 'Not all users are being restored' });
+  await dialog.getByText('1 restore has started. 1 other was refused.').waitFor();
+  await dialog
+    .getByRole('alert')
+    .getByText(/^Request [0-9a-f-]{36}/)
+    .waitFor();
+  expect(await dialog.getByRole('button', { name: /^Restore/ }).count()).toBe(0);
+  await expectAccessibleInEachLook(page);
+  await dialog.getByRole('button', { name: 'Go to the restore' }).click();
+  await page.getByRole('heading', { level: 2, name: '20 restored' }).waitFor();
+  expect(await countRestores(place.workspaceId)).toBe(1);
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+});

@@ -1,0 +1,86 @@
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { useConsole } from '../../support/browser/console.ts';
+import { addPlace } from '../../support/browser/deletions.ts';
+
+const { stack, open } = useConsole();
+
+const openDownload = async (page: Page) => {
+  await page.getByRole('button', { name: 'Actions' }).click();
+  await page.getByRole('menuitem', { name: 'Download all user data' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Download users' });
+  await dialog.getByText('The file gets all users.').waitFor();
+  return dialog;
+};
+
+const formatsOf = async (workspaceId: string): Promise<string[]> => {
+  const rows = await stack().sql<{ format: string }>(
+    `SELECT options ->> 'format' AS format FROM jobs
+      WHERE workspace_id = $1 AND type = 'export' ORDER BY created_at`,
+    [workspaceId],
+  );
+  return rows.map(({ format }) => format);
+};
+
+test('a download that was cancelled without a network is not sent once it is back', async (context) => {
+  const { key, workspaceId } = await addPlace(stack(), 'download-1', { users: 3, inParis: 1 });
+  const page = await open(context, '/users', { key, isOffline: true });
+  const first = await openDownload(page);
+  await page.context().setOffline(true);
+  await first.getByRole('button', { name: 'Start the download' }).click();
+  await first.getByText('If you close this, the request is not sent again.').waitFor();
+  expect(await first.getByRole('radio', { name: 'NDJSON' }).isDisabled()).toBe(true);
+  await first.getByRole('button', { name: 'Cancel' }).click();
+  await first.waitFor({ state: 'hidden' });
+  await page.context().setOffline(false);
+
+  const second = await openDownload(page);
+  await second.getByRole('radio', { name: 'NDJSON' }).click();
+  await second.getByRole('button', { name: 'Start the download' }).click();
+  await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
+  expect(await formatsOf(workspaceId)).toEqual(['ndjson']);
+});
+
+test('after a download that was closed without an answer, the same choice makes a new file', async (context) => {
+  const { key, workspaceId } = await addPlace(stack(), 'download-2', { users: 3, inParis: 1 });
+  const page = await open(context, '/users', { key, isCut: true });
+  const keys: string[] = [];
+  await page.route('**/v1/exports', async (route) => {
+    keys.push(route.request().headers()['idempotency-key'] ?? '');
+    if (keys.length > 1) return route.continue();
+    await route.fetch();
+    return route.abort('connectionreset');
+  });
+  const first = await openDownload(page);
+  await first.getByRole('button', { name: 'Start the download' }).click();
+  await first.getByText('No answer came: it may have started.').waitFor();
+  await first.getByRole('button', { name: 'Cancel' }).click();
+  await first.waitFor({ state: 'hidden' });
+
+  const second = await openDownload(page);
+  expect(await second.getByText('An earlier download').count()).toBe(0);
+  await second.getByRole('button', { name: 'Start the download' }).click();
+  await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
+  expect(new Set(keys).size).toBe(2);
+  expect(await formatsOf(workspaceId)).toEqual(['csv', 'csv']);
+});
+
+test('after a reload, the same download leads to the one that has started', async (context) => {
+  const { key, workspaceId } = await addPlace(stack(), 'download-3', { users: 3, inParis: 1 });
+  const page = await open(context, '/users', { key, isCut: true });
+  let sent = 0;
+  await page.route('**/v1/exports', async (route) => {
+    sent += 1;
+    if (sent > 1) return route.continue();
+    await route.fetch();
+    return route.abort('connectionreset');
+  });
+  const dialog = await openDownload(page);
+  await dialog.getByRole('button', { name: 'Start the download' }).click();
+  await dialog.getByText('No answer came: it may have started.').waitFor();
+  await page.reload();
+  await dialog.getByText('An earlier download had no answer').waitFor();
+  await dialog.getByRole('button', { name: 'Start the download' }).click();
+  await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
+  expect(await formatsOf(workspaceId)).toEqual(['csv']);
+});
