@@ -41,7 +41,7 @@ export const useDeletion = ({
 }): DeletionStart => {
   const { key } = useMe();
   const leadToJob = useLeadFromDialog(onClose);
-  const { mutateAsync } = useApi().useMutation('post', '/v1/deletions', { networkMode: 'always' });
+  const { mutateAsync } = useApi().useMutation('post', '/v1/deletions');
   const [refused, setRefused] = useState<DeletionStart['refused']>();
   const lead = (id: string, isEarlier: boolean): void => {
     if (!isEarlier) onUsed();

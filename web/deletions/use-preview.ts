@@ -60,9 +60,7 @@ export interface ShownPreview {
  * @param list what the person saw in the list, before the dialog
  */
 export const usePreview = (request: PreviewRequest, list: SeenInList): ShownPreview => {
-  const { mutateAsync } = useApi().useMutation('post', '/v1/deletion-previews', {
-    networkMode: 'always',
-  });
+  const { mutateAsync } = useApi().useMutation('post', '/v1/deletion-previews');
   const [shown, setShown] = useState<{ preview: Preview; madeMs: number }>();
   // Of the time when the dialog opened: the list behind it is read again.
   const [{ segmentUpdatedAt }] = useState(list);

@@ -7,9 +7,7 @@ import { type UsedCall, useRetriedCall } from '../api/use-retried-call.ts';
 export const useRestorePreview = (
   backupIds: readonly string[],
 ): UsedCall<readonly string[], RestoreCounts> => {
-  const { mutateAsync } = useApi().useMutation('post', '/v1/backups/{id}/restore-previews', {
-    networkMode: 'always',
-  });
+  const { mutateAsync } = useApi().useMutation('post', '/v1/backups/{id}/restore-previews');
   const preview = useRetriedCall(async (ids: readonly string[]): Promise<RestoreCounts> => {
     const counts = await Promise.all(
       ids.map((id) => mutateAsync({ body: {}, params: { path: { id } } })),

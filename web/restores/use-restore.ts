@@ -33,9 +33,7 @@ export const useRestore = (
   const { key } = useMe();
   const navigate = useNavigate();
   const leadToJob = useLeadToJob();
-  const { mutateAsync } = useApi().useMutation('post', '/v1/backups/{id}/restores', {
-    networkMode: 'always',
-  });
+  const { mutateAsync } = useApi().useMutation('post', '/v1/backups/{id}/restores');
   const lead: RestoreStart['lead'] = (jobs) => {
     onStarted();
     const [first] = jobs;

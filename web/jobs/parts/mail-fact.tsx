@@ -41,9 +41,7 @@ const SendAgain = ({ id }: { id: string }) => {
   const queries = useQueryClient();
   const init = { params: { path: { id } } };
   const { queryKey } = api.queryOptions('get', '/v1/jobs/{id}', init);
-  const { mutateAsync } = api.useMutation('post', '/v1/jobs/{id}/notify', {
-    networkMode: 'always',
-  });
+  const { mutateAsync } = api.useMutation('post', '/v1/jobs/{id}/notify');
   const { state, call, tryNow } = useRetriedCall(
     (_input: undefined, signal) => mutateAsync({ ...init, signal }),
     () => void queries.invalidateQueries({ queryKey }),

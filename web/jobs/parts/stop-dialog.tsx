@@ -17,9 +17,7 @@ const WIDTH = 480;
 export const StopDialog = ({ job, onClose }: { job: Job; onClose: () => void }) => {
   const api = useApi();
   const queries = useQueryClient();
-  const { mutateAsync } = api.useMutation('post', '/v1/jobs/{id}/cancel', {
-    networkMode: 'always',
-  });
+  const { mutateAsync } = api.useMutation('post', '/v1/jobs/{id}/cancel');
   const { state, call, tryNow } = useRetriedCall(
     (id: string, signal) => mutateAsync({ ...initOf(id), signal }),
     (answer) => {

@@ -12,9 +12,7 @@ import { retryableOf } from './sums.ts';
 export const RetryButton = ({ job }: { job: Job }) => {
   const { key } = useMe();
   const leadToJob = useLeadToJob();
-  const { mutateAsync } = useApi().useMutation('post', '/v1/jobs/{id}/retry', {
-    networkMode: 'always',
-  });
+  const { mutateAsync } = useApi().useMutation('post', '/v1/jobs/{id}/retry');
   const { state, call, tryNow } = useKeyedStart<string, Job>(
     `retry:${key.id}:${job.id}`,
     (id, idempotencyKey, signal) =>
