@@ -1,7 +1,11 @@
 import { useState } from 'react';
-import { ExportDialog } from '../../exports/export-dialog.tsx';
-import { SegmentChoice } from '../segment-choice.tsx';
+import { lazyPart } from '../../page/lazy-page.ts';
 import type { Segment } from '../../segments/use-segment-list.ts';
+import { SegmentChoice } from '../segment-choice.tsx';
+
+const ExportDialog = lazyPart(() =>
+  import('../../exports/export-dialog.tsx').then((module) => module.ExportDialog),
+);
 
 /** Downloads all users of a segment, which is that of the list at first. */
 export const SegmentDownload = ({
