@@ -40,7 +40,7 @@ export const ExportDialog = ({
   children?: ReactNode;
 }) => {
   const [options, setOptions] = useState<ExportOptions>(DEFAULTS);
-  const { call, tryNow, state, earlier } = useStartExport();
+  const { call, tryNow, state, hasEarlier } = useStartExport();
   const isBusy = isUnanswered(state);
   const close = state.status === 'sending' ? undefined : onClose;
   const start = (): void => {
@@ -57,7 +57,7 @@ export const ExportDialog = ({
   return (
     <Dialog isOpen {...(close && { onClose: close })} title="Download users">
       <div className={styles.form}>
-        {earlier !== undefined && !isBusy && <EarlierDownload />}
+        {hasEarlier && !isBusy && <EarlierDownload />}
         <fieldset className={styles.fields} disabled={isBusy}>
           {children}
           {scope !== undefined && <p>The file gets {scope.words}.</p>}

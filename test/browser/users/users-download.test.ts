@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { useConsole } from '../../support/browser/console.ts';
 import { addPlace } from '../../support/browser/deletions.ts';
+import { userList } from '../../support/browser/user-pages.ts';
 
 const { stack, open } = useConsole();
 
@@ -83,4 +84,20 @@ test('after a reload, the same download leads to the one that has started', asyn
   await dialog.getByRole('button', { name: 'Start the download' }).click();
   await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
   expect(await formatsOf(workspaceId)).toEqual(['csv']);
+});
+
+test('a download without an answer stores nothing of its search', async (context) => {
+  const { key } = await addPlace(stack(), 'download-4', { users: 30, inParis: 1 });
+  const page = await open(context, '/users?limit=25&q=last', { key, isCut: true });
+  const list = userList(page);
+  await list.header.click();
+  await list.button('Select all 30 users that match').click();
+  await list.button('Download…').click();
+  await page.route('**/v1/exports', (route) => route.abort('connectionreset'));
+  const dialog = page.getByRole('dialog', { name: 'Download users' });
+  await dialog.getByRole('button', { name: 'Start the download' }).click();
+  await dialog.getByText('No answer came: it may have started.').waitFor();
+  const stored = await page.evaluate<string>('JSON.stringify(Object.entries(sessionStorage))');
+  expect(stored).toContain('keepsake-sent:export');
+  expect(stored).not.toMatch(/last|excludeIds/);
 });
