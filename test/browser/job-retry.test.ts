@@ -11,6 +11,7 @@ import {
   openDialog,
   type Place,
 } from '../support/browser/deletions.ts';
+import { goTo } from '../support/browser/go-to.ts';
 
 const { stack, open } = useConsole();
 let count = 0;
@@ -41,11 +42,8 @@ const insertFailed = async (place: Place, users: number): Promise<string> => {
   return id;
 };
 
-/** Goes to another job without loading the page again, as Back does. */
-const goTo = async (page: Page, id: string, heading: RegExp): Promise<void> => {
-  const path = JSON.stringify(`/jobs/${id}`);
-  await page.evaluate(`history.pushState({}, '', ${path});
-    dispatchEvent(new PopStateEvent('popstate'))`);
+const goToJob = async (page: Page, id: string, heading: RegExp): Promise<void> => {
+  await goTo(page, `/jobs/${id}`);
   await page.getByRole('heading', { level: 1, name: heading }).waitFor();
 };
 
@@ -84,7 +82,7 @@ test('a retry that waits for its server is never sent for another job', async (c
   const [first, second] = [await insertFailed(place, 1), await insertFailed(place, 2)];
   const page = await openJob(context, first, { key: place.key, isCut: true, hasClock: true });
   await page.getByRole('button', { name: 'Retry 1' }).waitFor();
-  await goTo(page, second, /of 2/);
+  await goToJob(page, second, /of 2/);
   let tries = 0;
   await page.route('**/v1/jobs/*/retry', (route) => {
     tries += 1;
@@ -92,7 +90,7 @@ test('a retry that waits for its server is never sent for another job', async (c
   });
   await page.getByRole('button', { name: 'Retry 2' }).click();
   await moveUntil(page, () => tries > 1);
-  await goTo(page, first, /of 1/);
+  await goToJob(page, first, /of 1/);
   await page.getByRole('button', { name: 'Retry 1' }).waitFor();
   const sent = tries;
   await page.clock.runFor(60_000);

@@ -8,6 +8,7 @@ import {
   countDeletions,
   openDialog,
 } from '../support/browser/deletions.ts';
+import { goTo } from '../support/browser/go-to.ts';
 
 const { stack, open } = useConsole();
 let key = '';
@@ -81,8 +82,7 @@ test('a deletion that is given up while signed out is not sent by signing in aga
   await page.context().clearCookies();
   await dialog.getByRole('button', { name: 'Delete 10 users' }).click();
   await dialogOf(page).getByLabel('Key', { exact: true }).fill(place.key);
-  await page.evaluate(`history.pushState({}, '', '/settings');
-    dispatchEvent(new PopStateEvent('popstate'))`);
+  await goTo(page, '/settings');
   await dialog.filter({ hasText: 'A backup is made' }).waitFor({ state: 'hidden' });
   let sent = 0;
   page.on('request', (request) => {

@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { isPassing } from '../api/retried-call.ts';
+import { isUnanswered } from '../api/unanswered.ts';
 import { formatRest } from '../format/durations.ts';
 import { countOf } from '../format/numbers.ts';
 import { ApiCall } from '../page/api-call.tsx';
@@ -41,7 +41,7 @@ export const ConfirmDeletion = ({
     <form noValidate className={styles.dialog} onSubmit={form.submit}>
       <CountDrift change={change} onLook={shown.look} />
       <DeleteFacts preview={preview} scope={{ ...scope, isOfJob: 'ofJob' in scope }} />
-      <DeleteFields form={form} count={count} isDisabled={isUnanswered(start)} />
+      <DeleteFields form={form} count={count} isDisabled={isUnanswered(start.state)} />
       <StartNotice start={start} isSeen={isSeen} />
       {isRenewing && <CallNotice state={shown.state} isKeyed={false} onTryNow={shown.tryNow} />}
       <ApiCall
@@ -57,7 +57,7 @@ export const ConfirmDeletion = ({
           type="submit"
           color="danger"
           loading={start.state.status === 'sending'}
-          disabled={isUnanswered(start) || isRenewing}
+          disabled={isUnanswered(start.state) || isRenewing}
         >
           Delete {countOf(count, 'user')}
         </Button>
@@ -80,12 +80,6 @@ const StartNotice = ({ start, isSeen }: { start: DeletionStart; isSeen: boolean 
   }
   return <CallNotice state={state} isKeyed isDroppedOnClose onTryNow={tryNow} />;
 };
-
-/** Whether the request may still start something: then nothing else can be confirmed. */
-const isUnanswered = ({ state }: DeletionStart): boolean =>
-  state.status === 'sending' ||
-  state.status === 'waiting' ||
-  (state.status === 'failed' && isPassing(state.problem));
 
 /** The count that is confirmed is the preview's, with the users under hold. */
 const bodyOf = ({ id, count }: Preview, { reason, notify }: DeleteInput): DeletionBody => ({

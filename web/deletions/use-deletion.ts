@@ -1,8 +1,9 @@
 import { useRouter } from '@tanstack/react-router';
-import { useEffect, useRef, useState } from 'react';
+import { useRef, useState } from 'react';
 import type { Problem } from '../api/problem.ts';
 import type { components } from '../api/schema.d.ts';
 import { useApi, useMe } from '../api/services.tsx';
+import { useForgetAtEnd } from '../api/unanswered.ts';
 import { type KeyedStart, useKeyedStart } from '../api/use-keyed-start.ts';
 import { useLeadToJob } from '../jobs/use-lead-to-job.ts';
 
@@ -59,13 +60,19 @@ export const useDeletion = ({
       else if (needsPreview(answer.problem)) onOutdated();
     },
   );
-  const askForget = useForgetAtEnd(start);
+  // An earlier request, which this dialog has not sent, is given up only where it is closed.
+  const isClosed = useRef(false);
+  useForgetAtEnd({
+    forget: () => {
+      if (isClosed.current || start.state.status !== 'idle') start.forget();
+    },
+  });
   const forget = (): void => {
     setRefused(undefined);
     start.forget();
   };
   const close = (): void => {
-    askForget();
+    isClosed.current = true;
     onClose();
   };
   return { ...start, forget, refused, close };
@@ -86,28 +93,5 @@ const useLeadFromDialog = (onClose: () => void): ((id: string) => void) => {
     const isInAddress = 'do' in router.state.location.search;
     if (!isInAddress) onClose();
     leadToJob(id, isInAddress);
-  };
-};
-
-/**
- * Gives up a request that was sent once the dialog is no longer shown, also where the Back button
- * closes it. Not before: a key that closes the dialog would meet the page, if its target went.
- *
- * @returns makes it give up an earlier request, too, which this dialog has not sent
- */
-const useForgetAtEnd = (start: KeyedStart<DeletionBody, Job>): (() => void) => {
-  const latest = useRef(start);
-  const isAsked = useRef(false);
-  useEffect(() => {
-    latest.current = start;
-  });
-  useEffect(
-    () => () => {
-      if (isAsked.current || latest.current.state.status !== 'idle') latest.current.forget();
-    },
-    [],
-  );
-  return () => {
-    isAsked.current = true;
   };
 };

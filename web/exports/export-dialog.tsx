@@ -4,7 +4,7 @@ import type { components } from '../api/schema.d.ts';
 import { isUnanswered } from '../api/unanswered.ts';
 import { CallNotice } from '../page/call-notice.tsx';
 import { DialogButtons } from '../page/dialog-buttons.tsx';
-import { Dialog } from '../page/dialog.tsx';
+import { Dialog, DialogFields } from '../page/dialog.tsx';
 import { Notice } from '../page/notice.tsx';
 import { ExportFields, type ExportOptions } from './export-fields.tsx';
 import { useStartExport } from './use-start-export.ts';
@@ -58,11 +58,11 @@ export const ExportDialog = ({
     <Dialog isOpen {...(close && { onClose: close })} title="Download users">
       <div className={styles.form}>
         {hasEarlier && !isBusy && <EarlierDownload />}
-        <fieldset className={styles.fields} disabled={isBusy}>
+        <DialogFields isDisabled={isBusy}>
           {children}
           {scope !== undefined && <p>The file gets {scope.words}.</p>}
           <ExportFields options={options} onChange={setOptions} />
-        </fieldset>
+        </DialogFields>
         <CallNotice state={state} isKeyed isDroppedOnClose onTryNow={tryNow} />
         <DialogButtons onCancel={close}>
           <Button

@@ -7,7 +7,7 @@ import { ApiCall } from '../page/api-call.tsx';
 import { CallNotice } from '../page/call-notice.tsx';
 import { Delayed } from '../page/delayed.tsx';
 import { DialogButtons } from '../page/dialog-buttons.tsx';
-import { Dialog } from '../page/dialog.tsx';
+import { Dialog, DialogFields } from '../page/dialog.tsx';
 import { Notice } from '../page/notice.tsx';
 import { ProblemNotice } from '../page/problem-notice.tsx';
 import { partlyStartedWordsOf, type RestoreCounts, restoreWordsOf } from './restore-words.ts';
@@ -122,7 +122,7 @@ const ConfirmRestore = ({
           An earlier restore had no answer. It is sent again as it was, and cannot start twice.
         </Notice>
       )}
-      <fieldset className={styles.fields} disabled={isBusy || earlier !== undefined}>
+      <DialogFields isDisabled={isBusy || earlier !== undefined}>
         <Textarea
           label="Reason"
           description="Admins read it in the activity log. Do not name users."
@@ -136,7 +136,7 @@ const ConfirmRestore = ({
           checked={notify}
           onChange={(event) => setNotify(event.currentTarget.checked)}
         />
-      </fieldset>
+      </DialogFields>
       <CallNotice state={start.state} isKeyed isDroppedOnClose onTryNow={start.tryNow} />
       <ApiCall
         request={{
