@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { routeOf } from './logging.ts';
-import { invalidRequest, problem } from './problems.ts';
+import { invalidRequest, isProblem, problem } from './problems.ts';
 
 /** 1 to 255 visible ASCII characters. */
 const KEY_PATTERN = /^[\x21-\x7e]{1,255}$/;
@@ -51,18 +51,29 @@ export const readIdempotency = (
 
 /**
  * Carries out a request once per idempotency key: returns the row of an earlier request, or writes.
- * `write` resolves to undefined if the row could not be written. If the same key was sent twice at
- * once, the row of the other request exists by then. Undefined if there is still no row.
+ * `write` resolves to undefined if the row could not be written. Undefined if there is no row then.
  *
- * @throws ProblemError if the key belongs to another request
+ * If the same key was sent twice at once, the other request may come first after the lookup. Then
+ * `write` finds its key taken, or refuses what the other request has used (a confirmed preview, a
+ * retried job). Both mean the same: this request was carried out, and its row exists by then.
+ *
+ * @throws ProblemError if the key belongs to another request, or `write` refuses a new request
  */
 export const oncePerKey = async <Row extends Earlier, Written = Row>(
   idempotency: Idempotency | undefined,
   { write, ...lookup }: Lookup<Row> & { write: () => Promise<Written | undefined> },
-): Promise<Row | Written | undefined> =>
-  (await findEarlier(idempotency, lookup)) ??
-  (await write()) ??
-  (await findEarlier(idempotency, lookup));
+): Promise<Row | Written | undefined> => {
+  const earlier = await findEarlier(idempotency, lookup);
+  if (earlier !== undefined) return earlier;
+  try {
+    return (await write()) ?? (await findEarlier(idempotency, lookup));
+  } catch (refusal) {
+    if (!isProblem(refusal)) throw refusal;
+    const other = await findEarlier(idempotency, lookup);
+    if (other === undefined) throw refusal;
+    return other;
+  }
+};
 
 /** The row of an earlier request with the same key. @throws ProblemError as `requireSame` does */
 export const findEarlier = async <Row extends Earlier>(

@@ -121,9 +121,10 @@ const registerReplay = (app: App, deps: ApiDeps): void => {
     async (request, reply) => {
       const { workspaceId, params } = request;
       const { id: webhookId, deliveryId } = params;
-      requireOn(await getWebhook(db, workspaceId, webhookId));
+      const webhook = await getWebhook(db, workspaceId, webhookId);
       await getDelivery(deps, webhookId, deliveryId);
       await once(db, request, { webhookId, deliveryId }, async (trx) => {
+        requireOn(webhook);
         if (await replayDelivery(trx, { id: deliveryId, webhookId })) return;
         throw problem(
           'wrong-state',
@@ -181,9 +182,9 @@ const registerTest = (app: App, deps: ApiDeps): void => {
     async (request, reply) => {
       const { workspaceId, params } = request;
       const webhook = await getWebhook(db, workspaceId, params.id);
-      requireOn(webhook);
       const wanted = { webhookId: webhook.id, deliveryId: uuidv7() };
       const { deliveryId } = await once(db, request, wanted, async (trx) => {
+        requireOn(webhook);
         if (await insertTest(trx, { id: wanted.deliveryId, webhookId: webhook.id })) return;
         throw problem('wrong-state', `A test of webhook ${webhook.id} is in progress.`);
       });

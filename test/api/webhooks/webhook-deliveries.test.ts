@@ -75,11 +75,14 @@ test('a test is a delivery without a job: one at a time, once per key, also whil
   expect(api().starter.deliveries).toHaveLength(1);
 });
 
-test('a disabled webhook gets no tests and no replays', async () => {
+test('a disabled webhook gets no tests and no replays, but a key still returns its delivery', async () => {
   const { id } = await create();
   const deliveryId = await endJob(id);
   await settle(deliveryId, 'failed');
+  const test = () => api().call('POST', `/v1/webhooks/${id}/test`, { headers: keyed('t-2') });
+  const sent = await test();
   await api().call('PATCH', `/v1/webhooks/${id}`, { body: { enabled: false } });
+  expect(await test()).toMatchObject({ status: 202, body: { id: sent.body.id } });
   for (const path of ['test', `deliveries/${deliveryId}/replay`]) {
     expect(await api().call('POST', `/v1/webhooks/${id}/${path}`)).toMatchObject({
       status: 409,
