@@ -2,9 +2,13 @@ import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { routeOf } from './logging.ts';
 import { invalidRequest, isProblem, problem } from './problems.ts';
+import { codeOf } from './send-problem.ts';
 
 /** 1 to 255 visible ASCII characters. */
 const KEY_PATTERN = /^[\x21-\x7e]{1,255}$/;
+
+/** How the codes of the refusals begin that Keepsake's own rules in the database raise. */
+const OWN_CODES = 'KS';
 
 /** The idempotency key of a request, and the hash of the request. */
 export interface Idempotency {
@@ -68,7 +72,7 @@ export const oncePerKey = async <Row extends Earlier, Written = Row>(
   try {
     return (await write()) ?? (await findEarlier(idempotency, lookup));
   } catch (refusal) {
-    if (!isProblem(refusal)) throw refusal;
+    if (!isProblem(refusal) && !codeOf(refusal).startsWith(OWN_CODES)) throw refusal;
     const other = await findEarlier(idempotency, lookup);
     if (other === undefined) throw refusal;
     return other;

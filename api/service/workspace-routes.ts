@@ -32,8 +32,8 @@ const workspaceSchema = z
       .int()
       .nullable()
       .describe(
-        `Up to ${formatCount(MAX_COUNTED_USERS)} users: the exact number. Above: the last estimate of PostgreSQL, which may lag ` +
-          'behind recent changes. Null if PostgreSQL has no such estimate yet, or if the users cannot be counted in time',
+        `The last estimate of PostgreSQL, which may lag behind recent changes, if it is above ${formatCount(MAX_COUNTED_USERS)}. ` +
+          'Otherwise the exact number; null if there are more users than that, or if they cannot be counted in time',
       ),
     unfinishedJobs: z.int(),
     openRequest: z

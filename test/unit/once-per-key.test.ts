@@ -18,8 +18,11 @@ test('a request whose twin came first after the lookup returns the row of the tw
   const row = { id: 'first', request_hash: 'same' };
   const taken = { ...lookup(undefined, 'same'), write: () => Promise.resolve(undefined) };
   expect(await oncePerKey(WANTED, taken)).toEqual(row);
-  const refused = { ...lookup(undefined, 'same'), write: () => Promise.reject(used) };
-  expect(await oncePerKey(WANTED, refused)).toEqual(row);
+  const goneList = Object.assign(new Error('the list was removed'), { code: 'KS006' });
+  for (const refusal of [used, goneList]) {
+    const refused = { ...lookup(undefined, 'same'), write: () => Promise.reject(refusal) };
+    expect(await oncePerKey(WANTED, refused)).toEqual(row);
+  }
 });
 
 test('a refusal stands if no other request with the key was carried out', async () => {
@@ -31,7 +34,7 @@ test('a refusal stands if no other request with the key was carried out', async 
 test('a key that another request used meanwhile is refused, and other errors are thrown as they are', async () => {
   const refused = { ...lookup(undefined, 'other'), write: () => Promise.reject(used) };
   await expect(oncePerKey(WANTED, refused)).rejects.toThrow('job first by another request');
-  const broken = new Error('connection lost');
+  const broken = Object.assign(new Error('connection lost'), { code: '57P01' });
   const lost = { ...lookup(undefined, 'same'), write: () => Promise.reject(broken) };
   await expect(oncePerKey(WANTED, lost)).rejects.toBe(broken);
 });

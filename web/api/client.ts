@@ -1,5 +1,6 @@
 import createFetchClient from 'openapi-fetch';
 import createQueryHooks from 'openapi-react-query';
+import { useEndingChange } from './ending-change.ts';
 import { useKnownFailure } from './known-failure.ts';
 import { type Problem, readProblem, unreachable } from './problem.ts';
 import type { paths } from './schema.d.ts';
@@ -19,6 +20,7 @@ export const createApi = (session: Session) => {
     ...hooks,
     useQuery: knowingFailure(hooks.useQuery),
     useInfiniteQuery: knowingFailure(hooks.useInfiniteQuery),
+    useMutation: endingWithPart(hooks.useMutation),
   };
 };
 
@@ -30,6 +32,13 @@ const knowingFailure = <Hook>(hook: Hook): Hook => {
   return useFailingRead as Hook;
 };
 
+/** The same hook, with a change that is not sent after its part of the page is gone. */
+const endingWithPart = <Hook>(hook: Hook): Hook => {
+  const useChange = hook as (...args: unknown[]) => Parameters<typeof useEndingChange>[0];
+  const useChangeOfPart: typeof useChange = (...args) => useEndingChange(useChange(...args));
+  return useChangeOfPart as Hook;
+};
+
 /**
  * Sends a request with the token of the session. If the session has ended, the request waits until
  * the person has signed in again, and is then sent as it was, with the same idempotency key.
@@ -37,6 +46,7 @@ const knowingFailure = <Hook>(hook: Hook): Hook => {
  * @throws Problem
  */
 const sendInSession = async (request: Request, session: Session): Promise<Response> => {
+  request.signal.throwIfAborted();
   const again = request.clone();
   const response = await sendOnce(request, session);
   if (response.ok) return response;

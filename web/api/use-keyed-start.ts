@@ -16,7 +16,7 @@ export interface KeyedStart<Body, Result> extends Omit<UsedCall<Body, Result>, '
 }
 
 /**
- * Starts something at most once. The request has an idempotency key, which stays the same until the
+ * Starts something at most once, until it is forgotten. The request has an idempotency key, which stays the same until the
  * request is answered: through retries, a reload of the page and another sign-in. The body is kept
  * as long, because a key belongs to one body.
  *
@@ -42,7 +42,7 @@ export const useKeyedStart = <Body, Result>(
     sent.remove();
     setEarlier(undefined);
   };
-  const { drop, ...call } = useRetriedCall(
+  const { drop, call, ...sending } = useRetriedCall(
     async (body: Body, signal) => {
       sent.keep(body, new Date());
       try {
@@ -63,7 +63,11 @@ export const useKeyedStart = <Body, Result>(
     end();
   };
   return {
-    ...call,
+    ...sending,
+    // After a success the part leads to what has started. A click until then is one too many.
+    call: (body) => {
+      if (sending.state.status !== 'done') call(body);
+    },
     earlier: earlier?.body,
     earlierSentAt: earlier?.sentAt,
     forget,

@@ -10,14 +10,17 @@ const CAUSES: Readonly<Record<string, string>> = {
   'too-many-requests': 'too many requests came at once',
 };
 
+type Failure = Pick<Problem, 'slug'> & { data?: Problem['data'] };
+
 /**
  * What became of a request while the server is away.
  *
  * @param isKeyed the request would start something, and has an idempotency key
  */
-export const callWordsOf = ({ slug }: Pick<Problem, 'slug'>, isKeyed: boolean): string => {
+export const callWordsOf = ({ slug, data }: Failure, isKeyed: boolean): string => {
   const cause = CAUSES[slug] ?? 'the server did not answer';
   if (!isKeyed) return `Nothing was started: ${cause}.`;
+  if (hasPartStarted(data)) return `A part has started, and the rest has not yet: ${cause}.`;
   // The job is stored then; only its start is missing.
   if (slug === 'temporal-unavailable') return 'Saved, not yet started.';
   if (slug === 'internal') return 'The server failed: it may have started.';
@@ -26,7 +29,10 @@ export const callWordsOf = ({ slug }: Pick<Problem, 'slug'>, isKeyed: boolean): 
 };
 
 /** What it means to close the part that would send the request again. */
-export const closeWordsOf = ({ slug }: Pick<Problem, 'slug'>): string => {
+export const closeWordsOf = ({ slug, data }: Failure): string => {
+  if (hasPartStarted(data)) {
+    return 'If you close this, the rest is not sent again. Look at the jobs to see what has started.';
+  }
   const then = 'If you close this, the request is not sent again.';
   return isWithoutAnswer(slug) || slug === 'temporal-unavailable'
     ? `${then} It may have started: look at the jobs.`
@@ -38,6 +44,9 @@ export const nextTryWordsOf = (seconds: number | undefined, isKeyed: boolean): s
   const again = seconds === undefined ? 'Trying again' : `Trying again in ${seconds} s`;
   return isKeyed ? `${again} with the same key, so it cannot start twice.` : `${again}.`;
 };
+
+const hasPartStarted = (data: Problem['data'] | undefined): boolean =>
+  Number(data?.['started'] ?? 0) > 0;
 
 /** Whether nothing is known about the request: the connection was cut, or a proxy answered. */
 const isWithoutAnswer = (slug: string): boolean => slug === 'unreachable' || !(slug in CAUSES);

@@ -13,7 +13,7 @@ export interface StartedRestores<Job> {
  * has started.
  *
  * @throws Problem if all are refused, or if the server is away: the call then repeats all of them
- *   with the same keys
+ *   with the same keys. `data.started` is the number of those that have started
  */
 export const startEach = async <Backup, Job>(
   backups: readonly Backup[],
@@ -26,7 +26,7 @@ export const startEach = async <Backup, Job>(
       jobs.push(await start(backup));
     } catch (error) {
       const problem = problemOf(error);
-      if (isPassing(problem)) throw problem;
+      if (isPassing(problem)) throw withStarted(problem, jobs.length);
       refused.push(problem);
     }
   }
@@ -34,3 +34,6 @@ export const startEach = async <Backup, Job>(
   if (jobs.length === 0 && first !== undefined) throw first;
   return { jobs, refused };
 };
+
+const withStarted = (problem: Problem, started: number): Problem =>
+  started === 0 ? problem : Object.assign(problem, { data: { ...problem.data, started } });

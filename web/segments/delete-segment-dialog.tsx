@@ -1,6 +1,7 @@
 import { Button, Group } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { problemOf } from '../api/problem.ts';
+import { withinTries } from '../api/retry.ts';
 import { useApi } from '../api/services.tsx';
 import { Dialog } from '../page/dialog.tsx';
 import { ProblemNotice } from '../page/problem-notice.tsx';
@@ -22,19 +23,18 @@ export const DeleteSegmentDialog = ({
   onDeleted: (words: string) => void;
 }) => {
   const queries = useQueryClient();
-  const { mutate, isPending, error } = useApi().useMutation('delete', '/v1/segments/{id}');
-  const end = (words: string): void => {
-    const reloaded = queries.invalidateQueries({ queryKey: ['get', '/v1/segments'] });
-    void reloaded.then(() => onDeleted(words));
-  };
+  const readAgain = () => queries.invalidateQueries({ queryKey: ['get', '/v1/segments'] });
+  const { mutate, isPending, error } = useApi().useMutation('delete', '/v1/segments/{id}', {
+    onSuccess: () => withinTries(readAgain()),
+    onError: (failure) => (isGone(failure) ? withinTries(readAgain()) : undefined),
+  });
   const remove = (): void =>
     mutate(
       { params: { path: { id } } },
       {
-        onSuccess: () => end(`Segment ‘${name}’ is deleted.`),
+        onSuccess: () => onDeleted(`Segment ‘${name}’ is deleted.`),
         onError: (failure) => {
-          if (problemOf(failure).status !== 404) return;
-          end(`Segment ‘${name}’ was deleted already.`);
+          if (isGone(failure)) onDeleted(`Segment ‘${name}’ was deleted already.`);
         },
       },
     );
@@ -45,9 +45,7 @@ export const DeleteSegmentDialog = ({
           Only the saved filter is deleted. <strong>No user is deleted</strong>, and jobs that used
           the segment keep their own copy of it.
         </p>
-        {error !== null && problemOf(error).status !== 404 && (
-          <ProblemNotice error={error} takesFocus />
-        )}
+        {error !== null && !isGone(error) && <ProblemNotice error={error} takesFocus />}
         <Group justify="flex-end" gap="xs">
           <Button variant="default" data-autofocus disabled={isPending} onClick={onClose}>
             Cancel
@@ -60,3 +58,5 @@ export const DeleteSegmentDialog = ({
     </Dialog>
   );
 };
+
+const isGone = (failure: unknown): boolean => problemOf(failure).status === 404;

@@ -46,6 +46,7 @@ export const SegmentForm = ({
         {fate !== 'same' && <FateNotice form={form} />}
         <Fields form={form} properties={properties} />
         {error !== undefined && fate !== 'deleted' && <ProblemNotice error={error} takesFocus />}
+        {list.error !== null && <ProblemNotice error={list.error} />}
         <Buttons form={form} isNew={segment === undefined} />
       </form>
       <FilterPreviewCard filter={form.isFilterComplete ? draft.filter : undefined} />

@@ -4,7 +4,9 @@ import type { PropertyTypes } from '../../selection/fields.ts';
 import type { Filter } from '../../selection/filter.ts';
 import type { components } from '../api/schema.d.ts';
 import { problemOf } from '../api/problem.ts';
+import { withinTries } from '../api/retry.ts';
 import { useApi } from '../api/services.tsx';
+import { usePending } from '../forms/use-pending.ts';
 import {
   changesOf,
   type DraftProblems,
@@ -35,7 +37,7 @@ export const useSegmentForm = (
   const [base, setBase] = useState(segment);
   const [draft, setDraft] = useState<SegmentDraft>(segment ?? NEW_DRAFT);
   const [isTried, setTried] = useState(false);
-  const { add, change, isSaving, error, reset } = useSave();
+  const { add, change, readNow, isSaving, error, reset } = useSave(list);
   const own = draftProblems(draft, properties);
   const sent = error === undefined ? NO_PROBLEMS : sentProblems(problemOf(error).errors);
   const changes = changesOf(base ?? NEW_DRAFT, draft);
@@ -52,8 +54,8 @@ export const useSegmentForm = (
   };
   const saveChanges = async (known: Segment): Promise<void> => {
     // What others did since is shown before it is overwritten.
-    const now = await list.reload();
-    if (changes === undefined || (now !== undefined && fateOf(known, now) !== 'same')) return;
+    const now = await readNow();
+    if (changes === undefined || now === undefined || fateOf(known, now) !== 'same') return;
     const saved = await change(known.id, changes);
     if (saved === undefined) return;
     setBase(saved);
@@ -105,23 +107,31 @@ const fateOf = (base: Segment | undefined, all: readonly Segment[] | undefined):
   return now.updatedAt === base.updatedAt ? 'same' : 'changed';
 };
 
-/** Sends what is saved. A failure is kept in `error`, and its promise has undefined. */
-const useSave = () => {
+/**
+ * Sends what is saved, until the list shows it. A failure is kept in `error`, and its promise has
+ * undefined; so has that of a part that is no longer shown.
+ */
+const useSave = ({ reload }: SegmentList) => {
+  const [isReading, wait] = usePending();
   const api = useApi();
   const queries = useQueryClient();
-  const post = api.useMutation('post', '/v1/segments');
-  const patch = api.useMutation('patch', '/v1/segments/{id}');
-  const reload = () => queries.invalidateQueries({ queryKey: ['get', '/v1/segments'] });
+  const readAgain = () => queries.invalidateQueries({ queryKey: ['get', '/v1/segments'] });
+  const options = {
+    onSuccess: () => withinTries(readAgain()),
+    onError: () => void readAgain(),
+  };
+  const post = api.useMutation('post', '/v1/segments', options);
+  const patch = api.useMutation('patch', '/v1/segments/{id}', options);
   return {
-    isSaving: post.isPending || patch.isPending,
+    isSaving: isReading || post.isPending || patch.isPending,
     error: post.error ?? patch.error ?? undefined,
     reset: (): void => {
       post.reset();
       patch.reset();
     },
+    readNow: () => wait(reload()),
     add: async (name: string, filter: Filter): Promise<string | undefined> => {
       const saved = await orNothing(post.mutateAsync({ body: { name, filter: sendable(filter) } }));
-      await reload();
       return saved?.id;
     },
     change: async (
@@ -132,9 +142,7 @@ const useSave = () => {
         ...(name !== undefined && { name }),
         ...(filter !== undefined && { filter: sendable(filter) }),
       };
-      const saved = await orNothing(patch.mutateAsync({ params: { path: { id } }, body }));
-      await reload();
-      return saved;
+      return orNothing(patch.mutateAsync({ params: { path: { id } }, body }));
     },
   };
 };

@@ -69,7 +69,9 @@ export const SaveSegmentDialog = ({
 
 const useSaveSegment = (onSaved: (segmentId: string) => void) => {
   const queries = useQueryClient();
-  const { mutate, isPending, error } = useApi().useMutation('post', '/v1/segments');
+  const { mutate, isPending, error } = useApi().useMutation('post', '/v1/segments', {
+    onSuccess: () => void queries.invalidateQueries({ queryKey: ['get', '/v1/segments'] }),
+  });
   const problem = error === null ? undefined : problemOf(error);
   return {
     isSaving: isPending,
@@ -78,12 +80,7 @@ const useSaveSegment = (onSaved: (segmentId: string) => void) => {
     save: (name: string, filter: Filter): void =>
       mutate(
         { body: { name, filter: filter as components['schemas']['Filter'] } },
-        {
-          onSuccess: ({ id }) => {
-            void queries.invalidateQueries({ queryKey: ['get', '/v1/segments'] });
-            onSaved(id);
-          },
-        },
+        { onSuccess: ({ id }) => onSaved(id) },
       ),
   };
 };

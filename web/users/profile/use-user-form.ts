@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import { type Problem, problemOf } from '../../api/problem.ts';
+import { usePending } from '../../forms/use-pending.ts';
 import { nameOfProperty } from '../../format/property-names.ts';
 import {
   conflictsOf,
@@ -22,6 +23,7 @@ export const useUserForm = (
   const [opened, setOpened] = useState(user);
   const [draft, setDraft] = useState<UserDraft>({});
   const [isTried, setTried] = useState(false);
+  const [isReading, wait] = usePending();
   const [conflicts, setConflicts] = useState<readonly UserField[]>([]);
   const read = readDraft(draft, fields);
   const own = 'problems' in read ? read.problems : {};
@@ -30,7 +32,7 @@ export const useUserForm = (
 
   const send = async (): Promise<void> => {
     if (!('body' in read)) return;
-    const now = await reload();
+    const now = await wait(reload());
     if (now === undefined) return;
     const found = conflictsOf(draft, { opened, now }, fields);
     setConflicts(found);
@@ -49,7 +51,7 @@ export const useUserForm = (
       return detail && `${nameOfProperty(field)} ${detail}.`;
     },
     changed: Object.keys(draft).length,
-    isSaving,
+    isSaving: isReading || isSaving,
     isIncomplete: isTried && 'problems' in read,
     error: error !== undefined && Object.keys(sent).length === 0 ? error : undefined,
     conflicts,

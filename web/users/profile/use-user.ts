@@ -15,7 +15,10 @@ export interface UserAccess {
   retry: () => void;
   /** The user as it is now; undefined if it cannot be read. */
   reload: () => Promise<User | undefined>;
-  /** Whether the change was written. A failure is in `error`. */
+  /**
+   * Whether the change was written, and this part of the page is still shown. A failure is in
+   * `error`.
+   */
   change: (body: Record<string, unknown>) => Promise<boolean>;
   isSaving: boolean;
   /** The failure of the last change. */
@@ -28,7 +31,11 @@ export const useUser = (userId: string): UserAccess => {
   const queries = useQueryClient();
   const params = { path: { userId } };
   const loaded = api.useQuery('get', '/v1/users/{userId}', { params });
-  const patch = api.useMutation('patch', '/v1/users/{userId}');
+  const readAgain = () =>
+    Promise.all([loaded.refetch(), queries.invalidateQueries({ queryKey: ['get', '/v1/users'] })]);
+  // The change is under way until the page shows it, or the server is away.
+  const onSuccess = () => withinTries(readAgain());
+  const patch = api.useMutation('patch', '/v1/users/{userId}', { onSuccess });
   const loadError = problemIn(loaded.error);
   const error = problemIn(patch.error);
   return {
@@ -43,14 +50,10 @@ export const useUser = (userId: string): UserAccess => {
     change: async (body) => {
       try {
         await patch.mutateAsync({ params, body });
+        return true;
       } catch {
         return false;
       }
-      await Promise.all([
-        loaded.refetch(),
-        queries.invalidateQueries({ queryKey: ['get', '/v1/users'] }),
-      ]);
-      return true;
     },
     isSaving: patch.isPending,
     error,

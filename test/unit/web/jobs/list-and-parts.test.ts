@@ -70,10 +70,17 @@ test.each([
 });
 
 test.each([
-  [{ notify: false, startedAt: null, finishedAt: null }, 'None'],
-  [{ notify: true, startedAt: null, finishedAt: null }, 'At the end'],
-  [{ notify: true, startedAt: 'a', finishedAt: 'b' }, 'Not sent yet'],
-  [{ notify: true, startedAt: null, finishedAt: 'b' }, 'None: the job was stopped before it began'],
-])('without a mail, the details of a job of %j say %j', (job, words) => {
+  [{ notify: false, state: 'queued', startedAt: null, finishedAt: null }, 'None'],
+  [{ notify: true, state: 'queued', startedAt: null, finishedAt: null }, 'At the end'],
+  [{ notify: true, state: 'failed', startedAt: 'a', finishedAt: 'b' }, 'Not sent yet'],
+  [
+    { notify: true, state: 'cancelled', startedAt: null, finishedAt: 'b' },
+    'None: the job was stopped before it began',
+  ],
+  [
+    { notify: true, state: 'failed', startedAt: null, finishedAt: 'b' },
+    'None: the job did not begin',
+  ],
+] as const)('without a mail, the details of a job of %j say %j', (job, words) => {
   expect(noMailWordsOf(job)).toBe(words);
 });

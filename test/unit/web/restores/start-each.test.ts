@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { callWordsOf, closeWordsOf } from '../../../../web/page/call-words.ts';
 import { readProblem, unreachable } from '../../../../web/api/problem.ts';
 import { startEach } from '../../../../web/restores/start-each.ts';
 import { partlyStartedWordsOf } from '../../../../web/restores/restore-words.ts';
@@ -30,7 +31,7 @@ test('where nothing has started, the first refusal is the answer', async () => {
   await expect(answer).rejects.toBe(problem);
 });
 
-test('a server that is away is no refusal: nothing further is sent', async () => {
+test('a server that is away is no refusal: nothing further is sent, and what has started is told', async () => {
   const away = unreachable(new Error('reset'));
   const sent: string[] = [];
   const answer = startEach(['a', 'b', 'c'], async (id) => {
@@ -40,4 +41,6 @@ test('a server that is away is no refusal: nothing further is sent', async () =>
   });
   await expect(answer).rejects.toBe(away);
   expect(sent).toEqual(['a', 'b']);
+  expect(callWordsOf(away, true)).toMatch('A part has started');
+  expect(closeWordsOf(away)).toMatch('the rest is not sent again');
 });
