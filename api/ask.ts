@@ -1,9 +1,12 @@
-/** Returns `late` if the work does not finish in time. */
+/**
+ * Returns `late` if the work does not finish in time. After a process stood still, an answer that
+ * has arrived meanwhile is read first.
+ */
 export const inTime = <T>(answer: Promise<T>, milliseconds: number, late: T): Promise<T> =>
   Promise.race([
     answer,
     new Promise<T>((resolve) => {
-      setTimeout(() => resolve(late), milliseconds).unref();
+      setTimeout(() => setImmediate(resolve, late), milliseconds).unref();
     }),
   ]);
 

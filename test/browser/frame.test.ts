@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
 import { useConsole } from '../support/browser/console.ts';
-import { databaseAway } from '../support/browser/database-away.ts';
+import { databaseAway } from '../support/browser/away.ts';
 
 const { stack, open } = useConsole();
 let key = '';
@@ -48,15 +48,14 @@ test('the first stop of the keyboard skips to the content', async (context) => {
   await page.keyboard.press('Tab');
   expect(await focused(page)).toBe('Skip to the content');
   await page.keyboard.press('Enter');
-  expect(await page.evaluate('document.activeElement.id')).toBe('main');
+  await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('main');
 });
 
 test('keys open the help and pages, and can be switched off for good', async (context) => {
   const page = await open(context, '/settings', { key });
   await atSettings(page);
   await goNowhere(page);
-  await page.keyboard.press('g');
-  await page.keyboard.press(',');
+  await page.keyboard.type('g,');
   await atSettings(page);
 
   await page.keyboard.press('?');

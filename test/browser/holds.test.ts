@@ -3,16 +3,18 @@ import { beforeAll, expect, test } from 'vitest';
 import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
 import { useConsole } from '../support/browser/console.ts';
 import { addPlace, type Place } from '../support/browser/deletions.ts';
+import { goTo } from '../support/browser/go-to.ts';
 
 const { stack, open } = useConsole();
 let place: Place;
+let key = '';
 
 beforeAll(async () => {
   place = await addPlace(stack(), 'holds', { users: 3, inParis: 1 });
+  key = await stack().roleKey('platform');
 });
 
 const openHolds = async (...[context, , options]: Parameters<typeof open>) => {
-  const key = await stack().roleKey('platform');
   const page = await open(context, '/holds', { key, ...options });
   await page.getByLabel('Workspace').selectOption('holds');
   return page;
@@ -43,7 +45,7 @@ test('the platform team sets a hold, and clears it after a question', async (con
   expect(await isHeld('u-1')).toBe(true);
 
   const dialog = await askToClear(page);
-  expect(await page.evaluate('document.activeElement.textContent')).toBe('Cancel');
+  await expect.poll(() => page.evaluate('document.activeElement.textContent')).toBe('Cancel');
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'hidden' });
   expect(await isHeld('u-1')).toBe(true);
@@ -66,6 +68,27 @@ test('an id without a user is an error that names what is missing', async (conte
   await page.getByRole('alert').waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Set legal hold' }).click();
   await page.getByText('User u-2 in holds is under legal hold.').waitFor();
+});
+
+test('a hold that is given up while signed out is not set by signing in again', async (context) => {
+  const page = await openHolds(context, '', { statuses: [401] });
+  await page.getByLabel('User id').fill('u-3');
+  await page.context().clearCookies();
+  await page.getByRole('button', { name: 'Set legal hold' }).click();
+  const session = page.getByRole('dialog', { name: 'Your session has ended' });
+  await session.getByLabel('Key', { exact: true }).fill(key);
+  await goTo(page, '/settings');
+  await page.getByLabel('User id').waitFor({ state: 'detached' });
+  let sent = 0;
+  page.on('request', (request) => {
+    if (request.method() === 'PATCH') sent += 1;
+  });
+  await session.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+  await page.getByRole('link', { name: 'Jobs', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
+  expect(sent).toBe(0);
+  expect(await isHeld('u-3')).toBe(false);
 });
 
 test('without a network a hold fails at once, and is not set later by itself', async (context) => {

@@ -7,8 +7,9 @@ import {
   addPlace,
   beginDeletion,
   IN_PARIS,
-  insertDeletion,
   holdJob,
+  insertDeletion,
+  lockAllUsers,
   lockUsers,
   type Place,
 } from '../support/browser/deletions.ts';
@@ -21,11 +22,17 @@ const arrange = (users: number, inParis: number): Promise<Place> => {
   return addPlace(stack(), `job-${count}`, { users, inParis });
 };
 
-/** A deletion that waits for locked users, and a function that ends the wait. */
-const beginSlowDeletion = async (place: Place) => {
+/**
+ * Opens the page of a deletion that then waits for two locked users: it tries them again for some
+ * seconds. `free` ends the wait.
+ */
+const openSlowDeletion = async (context: TestContext, place: Place) => {
   const free = await lockUsers(stack(), place, ['u-40', 'u-41']);
   const id = await beginDeletion(place);
-  return { id, free };
+  const letGo = await holdJob(stack(), id);
+  const page = await openJob(context, id, { key: place.key });
+  await letGo();
+  return { id, page, free };
 };
 
 const openJob = async (context: TestContext, id: string, options: OpenOptions): Promise<Page> => {
@@ -44,8 +51,7 @@ const steps = (page: Page) => page.getByRole('list', { name: 'Steps', exact: tru
 
 test('a deletion is shown live: its steps, its users, and its end with sums that close', async (context) => {
   const place = await arrange(1_000, 150);
-  const { id, free } = await beginSlowDeletion(place);
-  const page = await openJob(context, id, { key: place.key });
+  const { page, free } = await openSlowDeletion(context, place);
   await page
     .getByRole('heading', { level: 1, name: 'Deletion of 150 users that match a filter' })
     .waitFor();
@@ -76,18 +82,20 @@ test('a deletion is shown live: its steps, its users, and its end with sums that
 
 test('a deletion that is stopped says what is done, and what stays', async (context) => {
   const place = await arrange(1_000, 150);
-  const { id, free } = await beginSlowDeletion(place);
-  const page = await openJob(context, id, { key: place.key });
+  const { id, page, free } = await openSlowDeletion(context, place);
   await page.getByRole('progressbar', { name: 'Deleting' }).waitFor();
+  // Without this, a slow test would find the deletion at its end.
+  const freeAll = await lockAllUsers(stack(), place);
   await page.getByRole('button', { name: 'Stop deletion' }).click();
   const dialog = page.getByRole('dialog', { name: 'Stop this deletion?' });
   await dialog.getByText(/Nobody is deleted yet|are deleted and can be restored/).waitFor();
-  expect(await page.evaluate('document.activeElement.textContent')).toBe('Go on');
+  await expect.poll(() => page.evaluate('document.activeElement.textContent')).toBe('Go on');
   await dialog.getByRole('button', { name: 'Go on' }).click();
   await dialog.waitFor({ state: 'hidden' });
 
   await page.getByRole('button', { name: 'Stop deletion' }).click();
   await dialog.getByRole('button', { name: 'Stop deletion' }).click();
+  await freeAll();
   await page.getByRole('main').getByText('Stopped').waitFor();
   await free();
   const { counts } = await place.api.finish(id);
@@ -238,8 +246,7 @@ test('exports, imports and restores have the same page', async (context) => {
 
 test('the page of a job is accessible, and fits its window, in each theme and width', async (context) => {
   const place = await arrange(1_000, 60);
-  const { id, free } = await beginSlowDeletion(place);
-  const page = await openJob(context, id, { key: place.key });
+  const { id, page, free } = await openSlowDeletion(context, place);
   await page.getByRole('progressbar', { name: 'Deleting' }).waitFor();
   const goOn = await holdJob(stack(), id);
   await expectAccessibleInEachLook(page);

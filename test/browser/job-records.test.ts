@@ -1,17 +1,9 @@
 import { expect, test } from 'vitest';
 import { useConsole } from '../support/browser/console.ts';
 import { addPlace, beginDeletion, IN_PARIS } from '../support/browser/deletions.ts';
+import { holdUp } from '../support/hold-up.ts';
 
 const { stack, open } = useConsole();
-
-/** A wait that a test ends. */
-const holdUp = (): { held: Promise<void>; release: () => void } => {
-  let end: () => void;
-  const held = new Promise<void>((resolve) => {
-    end = resolve;
-  });
-  return { held, release: () => end() };
-};
 
 test('the records of a running job are read again once it has ended', async (context) => {
   const { key, workspaceId } = await addPlace(stack(), 'records-1', { users: 1, inParis: 1 });

@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from 'vitest';
 import { expectAccessibleInEachLook, expectFitsWidths } from '../support/browser/accessibility.ts';
-import { moveUntil, seeSoon } from '../support/browser/clock.ts';
+import { moveUntil, pauseClock, seeSoon } from '../support/browser/clock.ts';
 import { useConsole } from '../support/browser/console.ts';
-import { databaseAway } from '../support/browser/database-away.ts';
+import { databaseAway } from '../support/browser/away.ts';
 import { addPlace, beginDeletion, IN_PARIS, type Place } from '../support/browser/deletions.ts';
 
 const { stack, open } = useConsole();
@@ -79,8 +79,7 @@ test('days in the wrong order are marked at their field, and nothing is asked of
 test('the list is reached by its shortcut, and a new job appears by itself', async (context) => {
   const page = await open(context, '/settings', { key: place.key });
   await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
-  await page.keyboard.press('g');
-  await page.keyboard.press('j');
+  await page.keyboard.type('gj');
   await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
   expect(await page.title()).toBe('Jobs – list – Keepsake');
 });
@@ -122,7 +121,7 @@ test('the first failure is shown at once, and the list comes back by itself, wit
     tries += 1;
     return route.abort('connectionreset');
   });
-  await page.clock.pauseAt((await page.evaluate<number>('Date.now()')) + 1_000);
+  await pauseClock(page);
   await page.getByRole('link', { name: 'Jobs' }).click();
   const alert = page.getByRole('alert').filter({ hasText: 'The server cannot be reached' });
   await seeSoon(page, alert.getByText('This page tries again by itself.'));

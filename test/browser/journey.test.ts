@@ -44,8 +44,7 @@ const signIn = async (page: Page): Promise<void> => {
 
 /** All users in the search's result, without the first three of the page. */
 const selectAllButThree = async (page: Page): Promise<void> => {
-  await page.keyboard.press('g');
-  await page.keyboard.press('u');
+  await page.keyboard.type('gu');
   await page.getByRole('heading', { level: 1, name: 'Users' }).waitFor();
   await page.getByText('220 users').waitFor();
   await page.keyboard.press('/');

@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from 'vitest';
 import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
-import { moveUntil, seeSoon } from '../support/browser/clock.ts';
+import { moveUntil, pauseClock, seeSoon } from '../support/browser/clock.ts';
 import { useConsole } from '../support/browser/console.ts';
-import { databaseAway } from '../support/browser/database-away.ts';
+import { databaseAway } from '../support/browser/away.ts';
 import { addPlace, beginDeletion, type Place } from '../support/browser/deletions.ts';
 
 const { stack, open } = useConsole();
@@ -124,7 +124,7 @@ test('while the server is away, the overview says so, and claims nothing of now'
   await page.getByRole('link', { name: 'Settings' }).click();
   await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
   await page.route('**/v1/**', (route) => route.abort('connectionreset'));
-  await page.clock.pauseAt((await page.evaluate<number>('Date.now()')) + 10_000);
+  await pauseClock(page, 10_000);
   await page.getByRole('link', { name: 'Overview' }).click();
   await seeSoon(page, main.getByText(/^Offline. What you see is from/).first());
   await seeSoon(page, main.getByText('– users'));

@@ -3,6 +3,7 @@ import { expect, test, type TestContext } from 'vitest';
 import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
 import { type OpenOptions, useConsole } from '../support/browser/console.ts';
 import { addPlace, beginDeletion } from '../support/browser/deletions.ts';
+import { loseAnswers } from '../support/browser/lost-answers.ts';
 
 const { stack, open } = useConsole();
 let count = 0;
@@ -61,17 +62,13 @@ test('a restore that was closed without an answer is forgotten, and the next one
 
 test('after a reload the unanswered restore is shown as it was, and is sent with its key', async (context) => {
   const { page, place } = await arrange(context, { isCut: true });
-  const keys: string[] = [];
-  await page.route(RESTORES, async (route) => {
-    keys.push(route.request().headers()['idempotency-key'] ?? '');
-    if (keys.length > 1) return route.continue();
-    return route.abort('connectionreset');
-  });
+  const { sent, keys, mend } = await loseAnswers(page, RESTORES);
   const first = await openRestore(page);
   await first.getByLabel('Reason').fill('The first reason');
   await first.getByRole('button', { name: 'Restore 20 users' }).click();
   await first.getByText('No answer came').waitFor();
   await page.reload();
+  mend();
 
   const second = await openRestore(page);
   await second.getByText('An earlier restore had no answer.').waitFor();
@@ -79,7 +76,8 @@ test('after a reload the unanswered restore is shown as it was, and is sent with
   expect(await second.getByLabel('Reason').isDisabled()).toBe(true);
   await second.getByRole('button', { name: 'Restore 20 users' }).click();
   await page.getByRole('heading', { level: 2, name: '20 restored' }).waitFor();
-  expect(keys).toEqual([keys[0], keys[0]]);
+  expect(sent.length).toBeGreaterThan(1);
+  expect(keys()).toHaveLength(1);
   expect(await countRestores(place.workspaceId)).toBe(1);
 });
 

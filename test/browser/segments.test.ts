@@ -62,7 +62,9 @@ test('an incomplete segment is not sent, and the focus is at the first thing to 
   await page.getByRole('button', { name: 'Save segment' }).click();
   await page.getByText('Enter a name.').waitFor();
   await page.getByText('The property is missing.').waitFor();
-  expect(await page.evaluate('document.activeElement.labels[0].textContent')).toBe('Name');
+  await expect
+    .poll(() => page.evaluate('document.activeElement.labels[0].textContent'))
+    .toBe('Name');
   await expectAccessible(page);
   await page.getByRole('button', { name: 'Remove condition 1' }).click();
   await page.getByText('A segment never means everyone.').waitFor();
@@ -130,6 +132,7 @@ test('deleting a segment names it, deletes no user, and can be cancelled by keyb
   await page.getByRole('button', { name: 'Delete segment… To delete' }).click();
   const dialog = page.getByRole('dialog', { name: 'Delete segment ‘To delete’?' });
   await dialog.getByText('No user is deleted').waitFor();
+  await expect.poll(() => page.evaluate('document.activeElement.textContent')).toBe('Cancel');
   await page.keyboard.press('Enter');
   await dialog.waitFor({ state: 'hidden' });
   expect(await namesNow()).toContain('To delete');

@@ -73,7 +73,9 @@ test('a wrong key is refused in words, with the id of the request', async (conte
   await notice.getByText('This key is not valid').waitFor();
   expect(await notice.textContent()).toMatch(/Request [0-9a-f-]{36}/);
   // The reader is at the notice, and the key is still there to correct.
-  expect(await page.evaluate('document.activeElement.getAttribute("role")')).toBe('alert');
+  await expect
+    .poll(() => page.evaluate('document.activeElement.getAttribute("role")'))
+    .toBe('alert');
   expect(await page.getByLabel('Key', { exact: true }).inputValue()).toMatch(/^ks_x/);
 });
 

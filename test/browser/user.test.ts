@@ -1,8 +1,9 @@
 import type { Page } from 'playwright-core';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, type TestContext } from 'vitest';
 import type { ApiClient } from '../../local/api-client.ts';
 import { expectAccessible } from '../support/browser/accessibility.ts';
 import { useConsole } from '../support/browser/console.ts';
+import { holdUp } from '../support/hold-up.ts';
 
 const { stack, open } = useConsole();
 let key = '';
@@ -124,7 +125,9 @@ test('a value that is not valid is marked at its input, and nothing is sent', as
   await page.getByLabel('score').fill('many');
   await save(page).click();
   await page.getByText('Email must be an email address: name@example.com.').waitFor();
-  expect(await page.evaluate('document.activeElement.labels[0].textContent')).toBe('Email');
+  await expect
+    .poll(() => page.evaluate('document.activeElement.labels[0].textContent'))
+    .toBe('Email');
   await expectAccessible(page);
 });
 
@@ -168,13 +171,78 @@ test('unsaved changes are asked for, also by the Back button', async (context) =
   expect(await userNow('unsaved')).toMatchObject({ city: null });
 });
 
+/** Edits the city of a user, and saves while requests of this method wait. */
+const saveHeldUp = async (context: TestContext, userId: string, method: string) => {
+  const page = await openUser(context, `${await addUser(userId)}?do=edit`);
+  await page.getByLabel('City').fill('Rome');
+  const { held, release } = holdUp();
+  const sent: string[] = [];
+  await page.route(`**/v1/users/${userId}`, async (route) => {
+    sent.push(route.request().method());
+    if (route.request().method() === method) await held;
+    return route.continue().catch(() => {});
+  });
+  await save(page).click();
+  await expect.poll(() => sent).toContain(method);
+  return { page, sent, release };
+};
+
+const leave = async (page: Page) => {
+  await page.getByRole('link', { name: 'Settings' }).click();
+  await page.getByRole('button', { name: 'Leave and lose changes' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+};
+
+/** Expects that nothing leads the person elsewhere. */
+const expectToStay = async (page: Page) => {
+  await page.getByRole('link', { name: 'Jobs', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
+  expect(new URL(page.url()).pathname).toBe('/jobs');
+};
+
+test('a save that checks for changes of others is not sent after its form was left', async (context) => {
+  const { page, sent, release } = await saveHeldUp(context, 'left', 'GET');
+  expect(await save(page).isDisabled()).toBe(true);
+  await leave(page);
+  release();
+  await expectToStay(page);
+  expect(sent).not.toContain('PATCH');
+  expect(await userNow('left')).toMatchObject({ city: null });
+});
+
+test('a save that is on its way is carried out, and leads nowhere after its form was left', async (context) => {
+  const { page, release } = await saveHeldUp(context, 'on-its-way', 'PATCH');
+  await leave(page);
+  const paths: string[] = [];
+  page.on('framenavigated', (frame) => paths.push(new URL(frame.url()).pathname));
+  const isReadAgain = page.waitForResponse(
+    (response) => response.url().endsWith('/on-its-way') && response.request().method() === 'GET',
+  );
+  release();
+  await isReadAgain;
+  expect(await userNow('on-its-way')).toMatchObject({ city: 'Rome' });
+  await expectToStay(page);
+  expect(paths).toEqual(['/jobs']);
+});
+
 test('an admin sets a hold, and cannot clear it', async (context) => {
   const page = await openUser(context, await addUser('held'));
   await page.getByRole('button', { name: 'Set legal hold…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Put this user under legal hold?' });
   await dialog.waitFor();
   await expectAccessible(page);
-  await dialog.getByRole('button', { name: 'Set legal hold' }).click();
+  const { held, release } = holdUp();
+  await page.route('**/v1/users/held', async (route) => {
+    if (route.request().method() === 'GET') await held;
+    return route.continue();
+  });
+  const reads = page.waitForRequest((request) => request.method() === 'GET');
+  const set = dialog.getByRole('button', { name: 'Set legal hold' });
+  await set.click();
+  await reads;
+  // Until the page shows the hold, a second click sends nothing.
+  expect(await set.isDisabled()).toBe(true);
+  release();
   await page.getByText('Only the platform team can clear it.').waitFor();
   expect(await page.getByRole('button', { name: /hold/ }).count()).toBe(0);
   expect(await userNow('held')).toMatchObject({ legalHold: true });

@@ -11,9 +11,9 @@ vi.mock('../../../api/http/limits.ts', async (original) => {
   const limits = await original<typeof Limits>();
   return {
     ...limits,
-    HEADERS_TIMEOUT_MS: 400,
+    HEADERS_TIMEOUT_MS: 1_000,
     CONNECTION_CHECK_MS: 50,
-    BODY_TIMEOUT_MS: 1_000,
+    BODY_TIMEOUT_MS: 2_500,
   };
 });
 
@@ -116,7 +116,7 @@ test('a client that still sends after the time limit gets the problem as soon as
   socket.pause();
   socket.write(head('POST', '/v1/users', { 'content-length': '10000' }));
   // Past the limit, the last bytes arrive on a connection that is answered and about to close.
-  for (let sent = 0; sent < 75; sent++) {
+  for (let sent = 0; sent < 160; sent++) {
     socket.write(' ');
     await sleep(20);
   }

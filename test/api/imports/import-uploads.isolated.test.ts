@@ -14,6 +14,7 @@ import {
   upload,
   uploadList,
 } from '../../support/http/multipart.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { useApi } from '../support.ts';
 import { waitFor } from '../../support/wait.ts';
 
@@ -23,14 +24,14 @@ const LARGE_FILE_BYTES = 256 * MIB;
 const MAX_GROWTH_BYTES = 128 * MIB;
 /** The bytes of an unread upload that kernel, sockets and streams buffer. */
 const MAX_IN_FLIGHT_BYTES = 32 * MIB;
-const BODY_TIMEOUT_MS = 1_500;
+const BODY_TIMEOUT_MS = 2_500;
 
 // With the real limits, these tests would wait for minutes and send gigabytes.
 vi.mock('../../../api/http/limits.ts', async (original) => ({
   ...(await original<typeof Limits>()),
   IMPORT_MAX_BYTES: 300 * 1024 * 1024,
   MAX_UPLOADS_AT_ONCE: 2,
-  BODY_TIMEOUT_MS: 1_500,
+  BODY_TIMEOUT_MS: 2_500,
   UPLOAD_MIN_BYTES: 100,
 }));
 
@@ -97,11 +98,14 @@ const finish = ({ send, socket }: Awaited<ReturnType<typeof begin>>): void => {
   socket.write('0\r\n\r\n');
 };
 
-/** Sends up to this many bytes as fast as they are accepted; @returns how many it sent. */
+/**
+ * Sends up to this many bytes as fast as they are accepted; @returns how many it sent. It gives up
+ * once nothing is accepted for `stuckMs`.
+ */
 const pour = async (
   { send, socket, answer }: Awaited<ReturnType<typeof begin>>,
   bytes: number,
-  onChunk: () => void = () => {},
+  { onChunk = () => {}, stuckMs = PATIENCE_MS }: { onChunk?: () => void; stuckMs?: number } = {},
 ): Promise<number> => {
   const chunk = Buffer.alloc(MIB, 'userNNNNN,Ada\n');
   let sent = 0;
@@ -118,7 +122,7 @@ const pour = async (
         () => false,
         () => false,
       ),
-      sleep(3_000, true, { signal: stop.signal }).catch(() => false),
+      sleep(stuckMs, true, { signal: stop.signal }).catch(() => false),
     ]);
     stop.abort();
     if (isStuck) return sent;
@@ -139,9 +143,10 @@ test('a large file is streamed to storage and not held in memory', async () => {
   await pour(sending, 16 * MIB);
   const before = process.memoryUsage().rss;
   let most = before;
-  await pour(sending, LARGE_FILE_BYTES, () => {
+  const onChunk = () => {
     most = Math.max(most, process.memoryUsage().rss);
-  });
+  };
+  await pour(sending, LARGE_FILE_BYTES, { onChunk });
   finish(sending);
   await until(() => sending.answer().includes('\r\n\r\n{'));
   expect(sending.answer()).toMatch(/^HTTP\/1\.1 202/);
@@ -176,7 +181,7 @@ test('a slow storage limits how much a client can send', async () => {
     await once(content, 'close');
   });
   const sending = await begin('userId\n');
-  const sent = await pour(sending, LARGE_FILE_BYTES);
+  const sent = await pour(sending, LARGE_FILE_BYTES, { stuckMs: 3_000 });
   expect(taken).toBeDefined();
   expect(sent).toBeLessThan(MAX_IN_FLIGHT_BYTES);
   // The storage is slow, not the client: the API does not end the upload.
@@ -267,19 +272,22 @@ test('a refusal is answered while the client still sends', async () => {
 });
 
 test('an upload beyond the limit is refused as busy, and is accepted after another upload has ended', async () => {
-  const sockets: Socket[] = [];
   vi.spyOn(api().storage, 'put').mockImplementation(async (_key, content) => {
     await once(content.resume(), 'close');
     throw new Error('broken off');
   });
-  for (let count = 0; count < 2; count++) sockets.push((await begin('userId\n')).socket);
+  const sending = [await begin('userId\n'), await begin('userId\n')];
+  const drip = setInterval(() => {
+    for (const one of sending) one.send(`${'0'.repeat(100)}\n`);
+  }, BODY_TIMEOUT_MS / 10);
   await until(() => vi.mocked(api().storage.put).mock.calls.length === 2);
   const answer = await upload(api());
   expect(answer.body).toMatchObject({ status: 503, type: '/problems/busy' });
   const list = await uploadList(api(), 'userId\nu-1\n');
   expect(list.body).toMatchObject({ status: 503, type: '/problems/busy' });
   vi.restoreAllMocks();
-  for (const socket of sockets) socket.destroy();
+  clearInterval(drip);
+  for (const { socket } of sending) socket.destroy();
   await waitFor(async () => expect((await upload(api())).status).toBe(202));
 });
 

@@ -226,7 +226,7 @@ test('a job shows the progress of its newest attempt, with rate and remaining ti
   const { body: job } = await startExport();
   await query(
     `UPDATE jobs SET state = 'running', phase = 'exporting', total = 1000, run_id = 'run-1',
-            phase_started_at = now() - interval '10 seconds' WHERE id = $1`,
+            phase_started_at = now() - interval '100 seconds' WHERE id = $1`,
     [job.id],
   );
   const addAttempt = async (attempt: number, rows: number): Promise<void> => {
@@ -250,9 +250,10 @@ test('a job shows the progress of its newest attempt, with rate and remaining ti
   await addAttempt(2, 400);
   const { body } = await call('GET', `/v1/jobs/${job.id}`);
   expect(body.progress).toMatchObject({ total: 1000, processed: 400 });
-  expect(body.progress.ratePerSecond).toBeGreaterThan(35);
-  expect(body.progress.ratePerSecond).toBeLessThanOrEqual(40);
-  expect(body.progress.etaSeconds).toBeGreaterThanOrEqual(15);
+  // 400 users in 100 seconds, and in what the test takes.
+  expect(body.progress.ratePerSecond).toBeGreaterThan(3);
+  expect(body.progress.ratePerSecond).toBeLessThanOrEqual(4);
+  expect(body.progress.etaSeconds).toBeGreaterThanOrEqual(150);
   expect(body.workflow.uiUrl).toMatch(/\/run-1$/);
   await query(
     `UPDATE exports SET state = 'verified', attempt = 2, rows = 400, bytes = 9, sha256 = 'aa' WHERE id = $1`,

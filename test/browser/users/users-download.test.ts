@@ -2,6 +2,8 @@ import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { useConsole } from '../../support/browser/console.ts';
 import { addPlace } from '../../support/browser/deletions.ts';
+import { loseAnswers } from '../../support/browser/lost-answers.ts';
+import { holdUp } from '../../support/hold-up.ts';
 import { userList } from '../../support/browser/user-pages.ts';
 
 const { stack, open } = useConsole();
@@ -45,41 +47,31 @@ test('a download that was cancelled without a network is not sent once it is bac
 test('after a download that was closed without an answer, the same choice makes a new file', async (context) => {
   const { key, workspaceId } = await addPlace(stack(), 'download-2', { users: 3, inParis: 1 });
   const page = await open(context, '/users', { key, isCut: true });
-  const keys: string[] = [];
-  await page.route('**/v1/exports', async (route) => {
-    keys.push(route.request().headers()['idempotency-key'] ?? '');
-    if (keys.length > 1) return route.continue();
-    await route.fetch();
-    return route.abort('connectionreset');
-  });
+  const { keys, mend } = await loseAnswers(page, '**/v1/exports', { reaches: true });
   const first = await openDownload(page);
   await first.getByRole('button', { name: 'Start the download' }).click();
   await first.getByText('No answer came: it may have started.').waitFor();
   await first.getByRole('button', { name: 'Cancel' }).click();
   await first.waitFor({ state: 'hidden' });
+  mend();
 
   const second = await openDownload(page);
   expect(await second.getByText('An earlier download').count()).toBe(0);
   await second.getByRole('button', { name: 'Start the download' }).click();
   await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
-  expect(new Set(keys).size).toBe(2);
+  expect(keys()).toHaveLength(2);
   expect(await formatsOf(workspaceId)).toEqual(['csv', 'csv']);
 });
 
 test('after a reload, the same download leads to the one that has started', async (context) => {
   const { key, workspaceId } = await addPlace(stack(), 'download-3', { users: 3, inParis: 1 });
   const page = await open(context, '/users', { key, isCut: true });
-  let sent = 0;
-  await page.route('**/v1/exports', async (route) => {
-    sent += 1;
-    if (sent > 1) return route.continue();
-    await route.fetch();
-    return route.abort('connectionreset');
-  });
+  const { mend } = await loseAnswers(page, '**/v1/exports', { reaches: true });
   const dialog = await openDownload(page);
   await dialog.getByRole('button', { name: 'Start the download' }).click();
   await dialog.getByText('No answer came: it may have started.').waitFor();
   await page.reload();
+  mend();
   await dialog.getByText('An earlier download had no answer').waitFor();
   await dialog.getByRole('button', { name: 'Start the download' }).click();
   await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
@@ -100,4 +92,29 @@ test('a download without an answer stores nothing of its search', async (context
   const stored = await page.evaluate<string>('JSON.stringify(Object.entries(sessionStorage))');
   expect(stored).toContain('keepsake-sent:export');
   expect(stored).not.toMatch(/last|excludeIds/);
+});
+
+test('a second click while the page of the download is loaded starts no second one', async (context) => {
+  const { key, workspaceId } = await addPlace(stack(), 'download-5', { users: 3, inParis: 1 });
+  const page = await open(context, '/users', { key });
+  const dialog = await openDownload(page);
+  const { held, release } = holdUp();
+  await page.route('**/*.js', async (route) => {
+    await held;
+    return route.continue();
+  });
+  let sent = 0;
+  page.on('request', (request) => {
+    if (request.method() === 'POST') sent += 1;
+  });
+  const isAnswered = page.waitForResponse('**/v1/exports');
+  const isLeading = page.waitForRequest('**/*.js');
+  const start = dialog.getByRole('button', { name: 'Start the download' });
+  await start.click();
+  await Promise.all([isAnswered, isLeading]);
+  await start.click();
+  release();
+  await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
+  expect(sent).toBe(1);
+  expect(await formatsOf(workspaceId)).toEqual(['csv']);
 });

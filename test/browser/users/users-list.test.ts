@@ -2,7 +2,8 @@ import type { Page, Request } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
 import type { ApiClient } from '../../../local/api-client.ts';
 import { expectFitsWidths } from '../../support/browser/accessibility.ts';
-import { moveUntil } from '../../support/browser/clock.ts';
+import { moveUntil, pauseClock } from '../../support/browser/clock.ts';
+import { holdUp } from '../../support/hold-up.ts';
 import { useConsole } from '../../support/browser/console.ts';
 import { addUsers, userIdOf, userList } from '../../support/browser/user-pages.ts';
 
@@ -21,15 +22,6 @@ beforeAll(async () => {
   });
   key = await stack().adminKey(WORKSPACE);
 });
-
-/** A wait that a test ends. */
-const holdUp = (): { held: Promise<void>; release: () => void } => {
-  let end: () => void;
-  const held = new Promise<void>((resolve) => {
-    end = resolve;
-  });
-  return { held, release: () => end() };
-};
 
 const firstId = async (page: Page): Promise<string> =>
   (await page.locator('tbody th').first().textContent()) ?? '';
@@ -145,7 +137,7 @@ test('typing sends one search, aborts the one before, and is one step back', asy
     await held;
     await route.continue().catch(() => {});
   });
-  await page.clock.pauseAt((await page.evaluate<number>('Date.now()')) + 1_000);
+  await pauseClock(page);
   for (const [index, text] of ['ada-0', '1', '1'].entries()) {
     await list.search.pressSequentially(text);
     expect(sent).toBe(index);

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { pauseClock } from '../../support/browser/clock.ts';
 import { useConsole } from '../../support/browser/console.ts';
 import { addUsers, userIdOf, userList } from '../../support/browser/user-pages.ts';
 
@@ -108,7 +109,7 @@ test('nothing of the old list can be used from the first key press of a search',
   await list.header.click();
   await list.button('Select all 99 users that match').click();
   await list.says('All 99 users that match are selected.');
-  await page.clock.pauseAt((await page.evaluate<number>('Date.now()')) + 1_000);
+  await pauseClock(page);
   await list.search.press('End');
   await list.search.press('1');
   await list.says('The filter changed, so nothing is selected.');
@@ -128,7 +129,7 @@ test('a dialog that opens while typing has not rested is of the typed search, an
   const page = await open(context, '/users?q=ada-0&limit=25', { key, hasClock: true });
   const list = userList(page);
   await list.says('99 users');
-  await page.clock.pauseAt((await page.evaluate<number>('Date.now()')) + 1_000);
+  await pauseClock(page);
   await list.search.press('End');
   await list.search.press('1');
   await page.getByRole('button', { name: 'Filter' }).click();

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { useConsole } from '../../support/browser/console.ts';
-import { databaseAway } from '../../support/browser/database-away.ts';
+import { databaseAway } from '../../support/browser/away.ts';
 import { addPlace, type Place } from '../../support/browser/deletions.ts';
 import { userList } from '../../support/browser/user-pages.ts';
 

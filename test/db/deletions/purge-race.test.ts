@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createApiKey, proofOf } from '../../../db/api-keys.ts';
@@ -6,9 +5,11 @@ import { changeBackup } from '../../../db/exports/backup-changes.ts';
 import type { Db } from '../../../db/client.ts';
 import { insertJob } from '../../../db/jobs/jobs.ts';
 import { expireExport, listDueExports, purgeBackup } from '../../../db/exports/removals.ts';
+import { countLockWaits } from '../../support/database/lock-waits.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
 import { seedWorkspace } from '../../support/steps/deletion.ts';
+import { waitFor } from '../../support/wait.ts';
 
 const database = useDatabase();
 let keyId: string;
@@ -56,14 +57,19 @@ const stateOf = async (id: string) =>
 const usersOf = async (id: string) =>
   (await query('SELECT id FROM jobs WHERE backup_id = $1', [id])).length;
 
-/** The result of an operation that another transaction blocks until that transaction ends. */
+/**
+ * The result of an operation that begins while another transaction is open, and whether that
+ * transaction blocks it.
+ */
 const whileOpen = async <Result>(statements: string, wait: () => Promise<Result>) => {
   const client = await database().owner.pool.connect();
   await client.query(`BEGIN; ${statements}`);
   let isDone = false;
   const result = wait().finally(() => (isDone = true));
   result.catch(() => {});
-  await sleep(150);
+  await waitFor(async () => {
+    if (!isDone) expect(await countLockWaits(database().owner.pool)).toBe(1);
+  });
   const wasHeldUp = !isDone;
   await client.query('COMMIT');
   client.release();

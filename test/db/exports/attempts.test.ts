@@ -245,7 +245,7 @@ test('if the holder of the snapshot is killed while a lane continues, the attemp
 
 test('two attempts that are recorded at the same time get different numbers', async () => {
   const workspace = await seedWorkspace(database(), 'numbers', 10);
-  await asOwner(`CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$;
+  await asOwner(`CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$;
     CREATE TRIGGER late BEFORE INSERT ON export_attempts FOR EACH ROW EXECUTE FUNCTION late()`);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
   await steps.enter(jobId, 'backingUp');

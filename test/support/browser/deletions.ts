@@ -148,6 +148,14 @@ export const lockUsers = (stack: TestStack, { workspaceId }: Place, ids: string[
     ids,
   ]);
 
+/**
+ * Holds a lock of the table of users until the end of the test, so that nobody is deleted.
+ *
+ * @returns a function that ends this earlier
+ */
+export const lockAllUsers = (stack: TestStack, { workspaceId }: Place) =>
+  hold(stack, `LOCK TABLE "users_${workspaceId}" IN SHARE MODE`, []);
+
 /** Runs a query in a transaction that stays open. */
 const hold = async (stack: TestStack, query: string, values: unknown[]) => {
   const client = await stack.owner.pool.connect();
