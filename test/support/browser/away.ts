@@ -1,6 +1,6 @@
 /**
- * An answer of the API while PostgreSQL is away, for `route.fulfill`. The page does not try again by
- * itself within a test, so a test that clicks *Try again* finds it.
+ * An answer of the API while PostgreSQL is away, for `route.fulfill`. The page does not try again
+ * by itself within a test, so a test that clicks *Try again* finds it.
  */
 export const databaseAway = (requestId: string) =>
   away('database-unavailable', 'The database is not available', requestId, 600);
