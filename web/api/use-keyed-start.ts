@@ -16,9 +16,9 @@ export interface KeyedStart<Body, Result> extends Omit<UsedCall<Body, Result>, '
 }
 
 /**
- * Starts something at most once, until it is forgotten. The request has an idempotency key, which stays the same until the
- * request is answered: through retries, a reload of the page and another sign-in. The body is kept
- * as long, because a key belongs to one body.
+ * Starts something at most once, until it is forgotten. The request has an idempotency key, which
+ * stays the same until the request is answered: through retries, a reload of the page and another
+ * sign-in. The body is kept as long, because a key belongs to one body.
  *
  * @param purpose one for each kind of dialog and person; the dialogs of a tab share it
  * @param onAnswer gets the earlier request, too, if it was that one
