@@ -12,6 +12,7 @@ import {
   type Place,
 } from '../support/browser/deletions.ts';
 import { goTo } from '../support/browser/go-to.ts';
+import { holdUp } from '../support/hold-up.ts';
 
 const { stack, open } = useConsole();
 let count = 0;
@@ -97,6 +98,29 @@ test('a retry that waits for its server is never sent for another job', async (c
   expect(tries).toBe(sent);
   expect(await page.getByRole('main').getByText(/again/).count()).toBe(0);
   expect(await retriesOf(first)).toEqual([]);
+});
+
+test('a retry leads nowhere after its page was left, and its job is found later', async (context) => {
+  const place = await arrange(3, 1);
+  const id = await insertFailed(place, 3);
+  const page = await openJob(context, id, { key: place.key, statuses: [409] });
+  const { held, release } = holdUp();
+  await page.route('**/v1/jobs/*/retry', async (route) => {
+    await held;
+    return route.continue();
+  });
+  const isAnswered = page.waitForResponse('**/v1/jobs/*/retry');
+  await page.getByRole('button', { name: 'Retry 3' }).click();
+  const paths: string[] = [];
+  page.on('framenavigated', (frame) => paths.push(new URL(frame.url()).pathname));
+  await page.getByRole('link', { name: 'Settings' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+  release();
+  await isAnswered;
+  await page.getByRole('link', { name: 'Jobs', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
+  expect(paths).toEqual(['/settings', '/jobs']);
+  expect(await retriesOf(id)).toHaveLength(1);
 });
 
 test('the run of a delete-all request is retried, and not looked at again', async (context) => {

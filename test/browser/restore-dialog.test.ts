@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core';
 import { expect, test, type TestContext } from 'vitest';
 import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
 import { type OpenOptions, useConsole } from '../support/browser/console.ts';
+import { databaseAway } from '../support/browser/away.ts';
 import { addPlace, beginDeletion } from '../support/browser/deletions.ts';
 import { loseAnswers } from '../support/browser/lost-answers.ts';
 
@@ -98,6 +99,34 @@ const addBackup = async (page: Page, id: string): Promise<void> => {
     route.fulfill({ json: { selected: 5, restorable: 5, present: 0 } }),
   );
 };
+
+test('while the server is away, the dialog goes on saying that a part has started', async (context) => {
+  const { page, place, id } = await arrange(context, { statuses: [404, 503], isCut: true });
+  await addBackup(page, id);
+  let isAway = true;
+  let sent = 0;
+  await page.route(RESTORES, (route) => {
+    const isOther = route.request().url().includes(OTHER_BACKUP);
+    if (!isOther) sent += 1;
+    return isOther && isAway ? route.fulfill(databaseAway('r-11')) : route.continue();
+  });
+  await page.reload();
+  const question = await openRestore(page, 25);
+  await question.getByRole('button', { name: 'Restore 25 users' }).click();
+  const words = 'A part has started, and the rest has not yet: the database is away.';
+  await question.getByText(words).waitFor();
+  const again = page.waitForResponse((response) => response.url().includes(OTHER_BACKUP));
+  await question.getByRole('button', { name: 'Try now' }).click();
+  await again;
+  await question.getByText(words).waitFor();
+  expect(sent).toBe(1);
+  isAway = false;
+  await question.getByRole('button', { name: 'Try now' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Not all users are being restored' });
+  await dialog.getByText('1 restore has started. 1 other was refused.').waitFor();
+  expect(await countRestores(place.workspaceId)).toBe(1);
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+});
 
 test('where the second of two restores is refused, the dialog says that the first has started', async (context) => {
   const { page, place, id } = await arrange(context, { statuses: [404], isCut: true });

@@ -126,6 +126,42 @@ test('what others saved meanwhile is not overwritten without a question', async 
   expect(await namesNow()).toContain('Mine');
 });
 
+test('a saved segment is not taken for a change of others while its list cannot be read', async (context) => {
+  const id = await addSegment('Away');
+  const page = await openSegment(context, `/segments/${id}`, { isCut: true });
+  let isSent = false;
+  await page.route('**/v1/segments*', (route) =>
+    isSent ? route.abort('connectionreset') : route.continue(),
+  );
+  page.on('request', (request) => {
+    isSent ||= request.method() === 'PATCH';
+  });
+  await page.getByLabel('Name').fill('Away, and saved');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('Nothing to save.').waitFor();
+  await page.getByRole('alert').getByText('The server cannot be reached').waitFor();
+  expect(await page.getByText('This segment was changed meanwhile').count()).toBe(0);
+  expect(await page.getByLabel('Name').inputValue()).toBe('Away, and saved');
+  await page.getByRole('link', { name: 'Back to segments' }).click();
+  await page.getByText('Away, and saved').first().waitFor();
+});
+
+test('a new segment is shown while its list cannot be read', async (context) => {
+  const page = await open(context, '/segments/new', { key, isCut: true });
+  await page.getByLabel('Name').fill('New, and away');
+  await page.getByRole('combobox', { name: 'Property' }).fill('Country');
+  await page.getByRole('option', { name: 'Country' }).waitFor();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.getByRole('textbox', { name: 'Value' }).fill('FR');
+  await page.getByText('1 user', { exact: true }).waitFor();
+  await page.route('**/v1/segments?*', (route) => route.abort('connectionreset'));
+  await page.getByRole('button', { name: 'Save segment' }).click();
+  await heading(page, 'Edit segment').waitFor();
+  await page.getByRole('alert').getByText('The server cannot be reached').waitFor();
+  expect(await page.getByLabel('Name').inputValue()).toBe('New, and away');
+});
+
 test('deleting a segment names it, deletes no user, and can be cancelled by keyboard', async (context) => {
   const id = await addSegment('To delete');
   const page = await open(context, '/segments', { key });

@@ -7,6 +7,10 @@ export const isUnanswered = (state: CallState<unknown>): boolean =>
   state.status === 'waiting' ||
   (state.status === 'failed' && isPassing(state.problem));
 
+/** Whether a request is on its way, or has started something that the page is about to lead to. */
+export const isLeading = ({ status }: CallState<unknown>): boolean =>
+  status === 'sending' || status === 'done';
+
 /**
  * Abandons a request without an answer once its dialog is no longer shown, however it is closed.
  * Only a reload of the page keeps the request. Until then it stays: a key that closes the dialog

@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { isUnanswered } from '../api/unanswered.ts';
+import { isLeading, isUnanswered } from '../api/unanswered.ts';
 import { formatRest } from '../format/durations.ts';
 import { countOf } from '../format/numbers.ts';
 import { ApiCall } from '../page/api-call.tsx';
@@ -56,7 +56,7 @@ export const ConfirmDeletion = ({
         <Button
           type="submit"
           color="danger"
-          loading={start.state.status === 'sending'}
+          loading={isLeading(start.state)}
           disabled={isUnanswered(start.state) || isRenewing}
         >
           Delete {countOf(count, 'user')}

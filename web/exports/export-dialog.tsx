@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import type { components } from '../api/schema.d.ts';
-import { isUnanswered } from '../api/unanswered.ts';
+import { isLeading, isUnanswered } from '../api/unanswered.ts';
 import { CallNotice } from '../page/call-notice.tsx';
 import { DialogButtons } from '../page/dialog-buttons.tsx';
 import { Dialog, DialogFields } from '../page/dialog.tsx';
@@ -67,7 +67,7 @@ export const ExportDialog = ({
         <DialogButtons onCancel={close}>
           <Button
             disabled={scope === undefined || isBusy}
-            loading={state.status === 'sending'}
+            loading={isLeading(state)}
             onClick={start}
           >
             Start the download

@@ -20,7 +20,12 @@ type Failure = Pick<Problem, 'slug'> & { data?: Problem['data'] };
 export const callWordsOf = ({ slug, data }: Failure, isKeyed: boolean): string => {
   const cause = CAUSES[slug] ?? 'the server did not answer';
   if (!isKeyed) return `Nothing was started: ${cause}.`;
-  if (hasPartStarted(data)) return `A part has started, and the rest has not yet: ${cause}.`;
+  const isUnknown = slug === 'internal' || isWithoutAnswer(slug);
+  if (hasPartStarted(data)) {
+    return isUnknown
+      ? 'A part has started, and more may have: the last request had no answer.'
+      : `A part has started, and the rest has not yet: ${cause}.`;
+  }
   // The job is stored then; only its start is missing.
   if (slug === 'temporal-unavailable') return 'Saved, not yet started.';
   if (slug === 'internal') return 'The server failed: it may have started.';

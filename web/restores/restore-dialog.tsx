@@ -1,7 +1,7 @@
 import { Button, Checkbox, Skeleton, Textarea } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { useMe } from '../api/services.tsx';
-import { isUnanswered } from '../api/unanswered.ts';
+import { isLeading, isUnanswered } from '../api/unanswered.ts';
 import { countOf } from '../format/numbers.ts';
 import { ApiCall } from '../page/api-call.tsx';
 import { CallNotice } from '../page/call-notice.tsx';
@@ -147,7 +147,7 @@ const ConfirmRestore = ({
         }}
       />
       <DialogButtons onCancel={close}>
-        <Button type="submit" loading={start.state.status === 'sending'} disabled={isBusy}>
+        <Button type="submit" loading={isLeading(start.state)} disabled={isBusy}>
           Restore {countOf(counts.restorable, 'user')}
         </Button>
       </DialogButtons>

@@ -1,4 +1,5 @@
 import { useNavigate } from '@tanstack/react-router';
+import { useRef } from 'react';
 import type { components } from '../api/schema.d.ts';
 import { useApi, useMe } from '../api/services.tsx';
 import { type KeyedStart, useKeyedStart } from '../api/use-keyed-start.ts';
@@ -40,17 +41,24 @@ export const useRestore = (
     if (jobs.length === 1 && first !== undefined) leadToJob(first.id);
     else void navigate({ to: '/jobs', search: { type: 'restore' } });
   };
+  // Of the present key: a try after another does not forget what has started.
+  const started = useRef(new Map<string, Job>());
   const start = useKeyedStart<RestoreBody, StartedRestores<Job>>(
     `restore:${key.id}:${purpose}`,
     (body, idempotencyKey, signal) => {
       const backups = backupIds.map((id, index) => ({ id, index }));
       return startEach(
         backups.filter(({ id }) => chosen.includes(id)),
-        ({ id, index }) => {
+        async ({ id, index }) => {
+          const ownKey = `${idempotencyKey}-${index}`;
+          const before = started.current.get(ownKey);
+          if (before !== undefined) return before;
           // Closed meanwhile: those that were not sent yet are not sent any more.
           signal.throwIfAborted();
-          const header = { 'Idempotency-Key': `${idempotencyKey}-${index}` };
-          return mutateAsync({ body, params: { path: { id }, header }, signal });
+          const header = { 'Idempotency-Key': ownKey };
+          const job = await mutateAsync({ body, params: { path: { id }, header }, signal });
+          started.current.set(ownKey, job);
+          return job;
         },
       );
     },

@@ -1,10 +1,10 @@
 import { Button, Group } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
 import { problemOf } from '../api/problem.ts';
-import { withinTries } from '../api/retry.ts';
 import { useApi } from '../api/services.tsx';
+import { useShownSignal } from '../api/shown-signal.ts';
 import { Dialog } from '../page/dialog.tsx';
 import { ProblemNotice } from '../page/problem-notice.tsx';
+import { useCachedSegments } from './use-cached-segments.ts';
 import type { Segment } from './use-segment-list.ts';
 import styles from './segments.module.css';
 
@@ -22,22 +22,20 @@ export const DeleteSegmentDialog = ({
   onClose: () => void;
   onDeleted: (words: string) => void;
 }) => {
-  const queries = useQueryClient();
-  const readAgain = () => queries.invalidateQueries({ queryKey: ['get', '/v1/segments'] });
+  const cached = useCachedSegments();
+  const shown = useShownSignal();
+  const end = (words: string): void => {
+    if (shown()?.aborted === false) onDeleted(words);
+    // This takes the dialog from the page, too.
+    void cached.remove(id);
+  };
   const { mutate, isPending, error } = useApi().useMutation('delete', '/v1/segments/{id}', {
-    onSuccess: () => withinTries(readAgain()),
-    onError: (failure) => (isGone(failure) ? withinTries(readAgain()) : undefined),
+    onSuccess: () => end(`Segment ‘${name}’ is deleted.`),
+    onError: (failure) => {
+      if (isGone(failure)) end(`Segment ‘${name}’ was deleted already.`);
+    },
   });
-  const remove = (): void =>
-    mutate(
-      { params: { path: { id } } },
-      {
-        onSuccess: () => onDeleted(`Segment ‘${name}’ is deleted.`),
-        onError: (failure) => {
-          if (isGone(failure)) onDeleted(`Segment ‘${name}’ was deleted already.`);
-        },
-      },
-    );
+  const remove = (): void => mutate({ params: { path: { id } } });
   return (
     <Dialog isOpen {...(!isPending && { onClose })} title={`Delete segment ‘${name}’?`} width={480}>
       <div className={styles.dialog}>

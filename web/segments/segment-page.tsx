@@ -45,8 +45,13 @@ const OpenSegment = ({
   const navigate = useNavigate();
   const { say } = useAnnouncer();
   // As it was opened: what others do to it meanwhile is the form's to report.
-  const [segment] = useState(() => list.segments?.find((one) => one.id === id));
-  if (segment === undefined) return <NoSegment />;
+  const found = list.segments?.find((one) => one.id === id);
+  const [segment, setSegment] = useState(found);
+  // A list of before may lack it.
+  if (segment === undefined && found !== undefined) setSegment(found);
+  if (segment === undefined) {
+    return list.isReading ? <FormPlaceholder error={list.error} /> : <NoSegment />;
+  }
   return (
     <SegmentForm
       segment={segment}

@@ -1,10 +1,8 @@
-import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { PropertyTypes } from '../../selection/fields.ts';
 import type { Filter } from '../../selection/filter.ts';
 import type { components } from '../api/schema.d.ts';
 import { problemOf } from '../api/problem.ts';
-import { withinTries } from '../api/retry.ts';
 import { useApi } from '../api/services.tsx';
 import { usePending } from '../forms/use-pending.ts';
 import {
@@ -16,6 +14,7 @@ import {
   type SegmentDraft,
   sentProblems,
 } from './segment-draft.ts';
+import { useCachedSegments } from './use-cached-segments.ts';
 import type { Segment, SegmentList } from './use-segment-list.ts';
 
 const NO_PROBLEMS: DraftProblems = { conditions: [] };
@@ -44,6 +43,7 @@ export const useSegmentForm = (
   const fate = fateOf(base, list.segments);
 
   const edit = (next: Partial<SegmentDraft>): void => {
+    if (isSaving) return;
     reset();
     setDraft({ ...draft, ...next });
   };
@@ -108,18 +108,14 @@ const fateOf = (base: Segment | undefined, all: readonly Segment[] | undefined):
 };
 
 /**
- * Sends what is saved, until the list shows it. A failure is kept in `error`, and its promise has
- * undefined; so has that of a part that is no longer shown.
+ * Sends what is saved. A failure is kept in `error`, and its promise has undefined; so has that of
+ * a part that is no longer shown.
  */
 const useSave = ({ reload }: SegmentList) => {
   const [isReading, wait] = usePending();
   const api = useApi();
-  const queries = useQueryClient();
-  const readAgain = () => queries.invalidateQueries({ queryKey: ['get', '/v1/segments'] });
-  const options = {
-    onSuccess: () => withinTries(readAgain()),
-    onError: () => void readAgain(),
-  };
+  const cached = useCachedSegments();
+  const options = { onSuccess: cached.put, onError: cached.readAgain };
   const post = api.useMutation('post', '/v1/segments', options);
   const patch = api.useMutation('patch', '/v1/segments/{id}', options);
   return {

@@ -15,6 +15,8 @@ export interface SegmentList {
   /** By name. Undefined until all of them are loaded. */
   segments: readonly Segment[] | undefined;
   error: unknown;
+  /** It is read, or read again. */
+  isReading: boolean;
   retry: () => void;
   /** The segments as they are now. Undefined if they cannot be read. */
   reload: () => Promise<readonly Segment[] | undefined>;
@@ -51,7 +53,7 @@ export const useSegmentList = (): SegmentList => {
     const now = await withinTries(refetch());
     return now?.data === undefined || now.isError ? undefined : sorted(now.data.pages);
   }, [refetch]);
-  return { segments, error, retry, reload };
+  return { segments, error, isReading: isFetching, retry, reload };
 };
 
 const sorted = (pages: readonly { data: readonly Segment[] }[]): readonly Segment[] =>

@@ -25,7 +25,7 @@ export const AskedRetry = ({ job }: { job: Job }) => {
         <Dialog isOpen onClose={close} title="Retry this deletion?">
           <p>{job.parent === null ? OF_FILTER : OF_ALL}</p>
           <DialogButtons onCancel={close}>
-            <RetryButton job={job} />
+            <RetryButton job={job} isInDialog />
           </DialogButtons>
         </Dialog>
       )}

@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core';
 import type { Problem } from '../../api/problem.ts';
 import { useApi, useMe } from '../../api/services.tsx';
+import { isLeading, useForgetAtEnd } from '../../api/unanswered.ts';
 import { useKeyedStart } from '../../api/use-keyed-start.ts';
 import { formatCount } from '../../format/numbers.ts';
 import { CallNotice } from '../../page/call-notice.tsx';
@@ -8,12 +9,15 @@ import type { Job } from '../job.ts';
 import { useLeadToJob } from '../use-lead-to-job.ts';
 import { retryableOf } from './sums.ts';
 
-/** Starts a job for the users that this job has left. */
-export const RetryButton = ({ job }: { job: Job }) => {
+/**
+ * Starts a job for the users that this job has left, and leads to it. A request without an answer
+ * ends with the part.
+ */
+export const RetryButton = ({ job, isInDialog = false }: { job: Job; isInDialog?: boolean }) => {
   const { key } = useMe();
   const leadToJob = useLeadToJob();
   const { mutateAsync } = useApi().useMutation('post', '/v1/jobs/{id}/retry');
-  const { state, call, tryNow } = useKeyedStart<string, Job>(
+  const start = useKeyedStart<string, Job>(
     `retry:${key.id}:${job.id}`,
     (id, idempotencyKey, signal) =>
       mutateAsync({
@@ -27,15 +31,17 @@ export const RetryButton = ({ job }: { job: Job }) => {
       if (id !== undefined && id !== job.id) leadToJob(id);
     },
   );
+  useForgetAtEnd(start);
+  const { state, call, tryNow } = start;
   const left = retryableOf(job);
   // Selected again, they may be more or fewer.
   const isExact = job.type !== 'export' && left > 0 && job.retrySelects !== 'again';
   return (
     <>
-      <Button loading={state.status === 'sending'} onClick={() => call(job.id)}>
+      <Button loading={isLeading(state)} onClick={() => call(job.id)}>
         {isExact ? `Retry ${formatCount(left)}` : 'Retry'}
       </Button>
-      <CallNotice state={state} isKeyed onTryNow={tryNow} />
+      <CallNotice state={state} isKeyed isDroppedOnClose={isInDialog} onTryNow={tryNow} />
     </>
   );
 };

@@ -1,5 +1,4 @@
 import { Button, Group, TextInput } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { PropertyTypes } from '../../../selection/fields.ts';
 import type { Filter } from '../../../selection/filter.ts';
@@ -9,6 +8,7 @@ import { useApi } from '../../api/services.tsx';
 import { describeFilter } from '../../filters/describe-filter.ts';
 import { Dialog } from '../../page/dialog.tsx';
 import { ProblemNotice } from '../../page/problem-notice.tsx';
+import { useCachedSegments } from '../../segments/use-cached-segments.ts';
 import styles from '../users-page.module.css';
 
 const MAX_NAME_LENGTH = 255;
@@ -68,9 +68,9 @@ export const SaveSegmentDialog = ({
 };
 
 const useSaveSegment = (onSaved: (segmentId: string) => void) => {
-  const queries = useQueryClient();
+  const cached = useCachedSegments();
   const { mutate, isPending, error } = useApi().useMutation('post', '/v1/segments', {
-    onSuccess: () => void queries.invalidateQueries({ queryKey: ['get', '/v1/segments'] }),
+    onSuccess: cached.put,
   });
   const problem = error === null ? undefined : problemOf(error);
   return {

@@ -1,46 +1,56 @@
 import { Button, Group } from '@mantine/core';
+import { useEffect, useRef } from 'react';
 import { Dialog } from '../../page/dialog.tsx';
 import { ProblemNotice } from '../../page/problem-notice.tsx';
-import type { UserAccess } from './use-user.ts';
+import { useUserChange } from './use-user-change.ts';
 import styles from './profile.module.css';
 
-/** Asks before a user is put under legal hold: an admin cannot clear it. */
+/**
+ * Asks before a user is put under legal hold: an admin cannot clear it.
+ *
+ * @param onHeld is called once the user is under hold, set here or by somebody else
+ */
 export const HoldDialog = ({
-  access: { change, isSaving, error, isGone },
+  userId,
+  isHeld,
   onClose,
-  onSet,
+  onHeld,
 }: {
-  access: UserAccess;
+  userId: string;
+  isHeld: boolean;
   onClose: () => void;
-  onSet: () => void;
-}) => (
-  <Dialog
-    isOpen
-    {...(!isSaving && { onClose })}
-    title="Put this user under legal hold?"
-    width={480}
-  >
-    <div className={styles.dialog}>
-      <p>
-        No deletion deletes a user under hold; it reports the user as held. Only the platform team
-        can clear a hold.
-      </p>
-      {error !== undefined && !isGone && <ProblemNotice error={error} takesFocus />}
-      <Group justify="flex-end" gap="xs">
-        <Button variant="default" data-autofocus disabled={isSaving} onClick={onClose}>
-          Cancel
-        </Button>
-        <Button
-          loading={isSaving}
-          onClick={() => {
-            void change({ legalHold: true }).then((isSet) => {
-              if (isSet) onSet();
-            });
-          }}
-        >
-          Set legal hold
-        </Button>
-      </Group>
-    </div>
-  </Dialog>
-);
+  onHeld: () => void;
+}) => {
+  const { change, isSaving, error } = useUserChange(userId);
+  const latest = useRef(onHeld);
+  useEffect(() => {
+    latest.current = onHeld;
+  });
+  useEffect(() => {
+    if (isHeld) latest.current();
+  }, [isHeld]);
+  return (
+    <Dialog
+      isOpen
+      {...(!isSaving && { onClose })}
+      title="Put this user under legal hold?"
+      width={480}
+    >
+      <div className={styles.dialog}>
+        <p>
+          No deletion deletes a user under hold; it reports the user as held. Only the platform team
+          can clear a hold.
+        </p>
+        {error !== undefined && error.status !== 404 && <ProblemNotice error={error} takesFocus />}
+        <Group justify="flex-end" gap="xs">
+          <Button variant="default" data-autofocus disabled={isSaving} onClick={onClose}>
+            Cancel
+          </Button>
+          <Button loading={isSaving} onClick={() => void change({ legalHold: true })}>
+            Set legal hold
+          </Button>
+        </Group>
+      </div>
+    </Dialog>
+  );
+};

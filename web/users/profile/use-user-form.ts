@@ -11,20 +11,23 @@ import {
   withText,
 } from './user-changes.ts';
 import type { User, UserField } from './user-fields.ts';
+import { useUserChange } from './use-user-change.ts';
 import type { UserAccess } from './use-user.ts';
 
 /** The form of a user. Only edited properties are sent, so others keep what somebody else saved. */
 export const useUserForm = (
   user: User,
   fields: readonly UserField[],
-  { reload, change, isSaving, error, reset }: UserAccess,
+  reload: UserAccess['reload'],
   onSaved: () => void,
 ) => {
+  const { change, isSaving: isSending, error, reset } = useUserChange(user.userId);
   const [opened, setOpened] = useState(user);
   const [draft, setDraft] = useState<UserDraft>({});
   const [isTried, setTried] = useState(false);
   const [isReading, wait] = usePending();
   const [conflicts, setConflicts] = useState<readonly UserField[]>([]);
+  const isSaving = isReading || isSending;
   const read = readDraft(draft, fields);
   const own = 'problems' in read ? read.problems : {};
   const sent = error === undefined ? {} : problemsByField(error, fields);
@@ -43,6 +46,7 @@ export const useUserForm = (
   return {
     textOf: (field: UserField): string => draft[field.field] ?? textOf(opened, field),
     edit: (field: UserField, text: string): void => {
+      if (isSaving) return;
       reset();
       setDraft(withText(draft, opened, field, text));
     },
@@ -51,7 +55,7 @@ export const useUserForm = (
       return detail && `${nameOfProperty(field)} ${detail}.`;
     },
     changed: Object.keys(draft).length,
-    isSaving: isReading || isSaving,
+    isSaving,
     isIncomplete: isTried && 'problems' in read,
     error: error !== undefined && Object.keys(sent).length === 0 ? error : undefined,
     conflicts,

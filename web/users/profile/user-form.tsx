@@ -35,7 +35,7 @@ export const UserForm = ({
     [groups],
   );
   const fields = useMemo(() => editable.flatMap((group) => group.fields), [editable]);
-  const form = useUserForm(user, fields, access, onSaved);
+  const form = useUserForm(user, fields, access.reload, onSaved);
   const frame = useRef<HTMLFormElement>(null);
   const submit = (event: FormEvent): void => {
     event.preventDefault();

@@ -36,6 +36,7 @@ export const UserPage = () => {
     say(words);
     go({}, { replace: true, ignoreBlocker: true });
   };
+  const close = () => go({}, { replace: true });
   if (isGone) return <Gone />;
   if (user === undefined || groups === undefined) {
     const failure = loadError ?? error ?? undefined;
@@ -62,49 +63,40 @@ export const UserPage = () => {
           groups={groups}
           access={access}
           onSaved={() => end('The user is saved.')}
-          onCancel={() => go({}, { replace: true })}
+          onCancel={close}
         />
       ) : (
         <UserFacts user={user} groups={groups} />
       )}
-      {!user.legalHold && (
-        <OpenDialog
-          open={search.do}
-          access={access}
-          onClose={() => go({}, { replace: true })}
-          onHeld={() => end('The user is under legal hold.')}
-          id={id}
-        />
-      )}
+      <OpenDialog
+        open={search.do}
+        user={user}
+        onClose={close}
+        onHeld={() => end('The user is under legal hold.')}
+      />
     </Page>
   );
 };
 
-/** The dialog in the address, for a user without legal hold. */
+/** The dialog in the address. */
 const OpenDialog = ({
   open,
-  id,
-  access,
+  user: { userId, legalHold: isHeld },
   onClose,
   onHeld,
 }: {
   open: ProfileSearch['do'];
-  id: string;
-  access: ReturnType<typeof useUser>;
+  user: User;
   onClose: () => void;
   onHeld: () => void;
 }) => {
   if (open === 'hold') {
-    const close = () => {
-      access.reset();
-      onClose();
-    };
-    return <HoldDialog access={access} onClose={close} onSet={onHeld} />;
+    return <HoldDialog userId={userId} isHeld={isHeld} onClose={onClose} onHeld={onHeld} />;
   }
-  if (open !== 'delete') return null;
+  if (open !== 'delete' || isHeld) return null;
   return (
     <DeleteDialog
-      scope={{ selection: { type: 'ids', ids: [id] }, words: 'this user' }}
+      scope={{ selection: { type: 'ids', ids: [userId] }, words: 'this user' }}
       onClose={onClose}
     />
   );

@@ -41,6 +41,8 @@ test('a server that is away is no refusal: nothing further is sent, and what has
   });
   await expect(answer).rejects.toBe(away);
   expect(sent).toEqual(['a', 'b']);
-  expect(callWordsOf(away, true)).toMatch('A part has started');
+  expect(callWordsOf(away, true)).toMatch('A part has started, and more may have');
+  const known = { ...away, slug: 'database-unavailable' };
+  expect(callWordsOf(known, true)).toMatch('the rest has not yet: the database is away');
   expect(closeWordsOf(away)).toMatch('the rest is not sent again');
 });
