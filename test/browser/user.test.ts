@@ -212,8 +212,7 @@ test('a save that checks for changes of others is not sent after its form was le
 
 test('a save that checks for changes of others is not sent after its form was cancelled', async (context) => {
   const { page, sent, release } = await saveHeldUp(context, 'given-up', 'GET');
-  await page.getByLabel('City').pressSequentially('x');
-  expect(await page.getByLabel('City').inputValue()).toBe('Rome');
+  await expect.poll(() => page.getByLabel('City').isDisabled()).toBe(true);
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('button', { name: 'Leave and lose changes' }).click();
   await page.getByRole('button', { name: 'Edit' }).waitFor();

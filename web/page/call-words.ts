@@ -20,9 +20,9 @@ type Failure = Pick<Problem, 'slug'> & { data?: Problem['data'] };
 export const callWordsOf = ({ slug, data }: Failure, isKeyed: boolean): string => {
   const cause = CAUSES[slug] ?? 'the server did not answer';
   if (!isKeyed) return `Nothing was started: ${cause}.`;
-  const isUnknown = slug === 'internal' || isWithoutAnswer(slug);
   if (hasPartStarted(data)) {
-    return isUnknown
+    if (slug === 'internal') return 'A part has started, and more may have: the server failed.';
+    return isWithoutAnswer(slug)
       ? 'A part has started, and more may have: the last request had no answer.'
       : `A part has started, and the rest has not yet: ${cause}.`;
   }

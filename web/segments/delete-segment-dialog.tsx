@@ -27,7 +27,7 @@ export const DeleteSegmentDialog = ({
   const end = (words: string): void => {
     if (shown()?.aborted === false) onDeleted(words);
     // This takes the dialog from the page, too.
-    void cached.remove(id);
+    cached.remove(id);
   };
   const { mutate, isPending, error } = useApi().useMutation('delete', '/v1/segments/{id}', {
     onSuccess: () => end(`Segment ‘${name}’ is deleted.`),

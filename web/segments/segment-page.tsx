@@ -49,8 +49,11 @@ const OpenSegment = ({
   const [segment, setSegment] = useState(found);
   // A list of before may lack it.
   if (segment === undefined && found !== undefined) setSegment(found);
+  const isRead = !list.isReading && list.error === null;
+  const [isMissing, setMissing] = useState(false);
+  if (segment === undefined && isRead && !isMissing) setMissing(true);
   if (segment === undefined) {
-    return list.isReading ? <FormPlaceholder error={list.error} /> : <NoSegment />;
+    return isMissing ? <NoSegment /> : <FormPlaceholder error={list.error} onRetry={list.retry} />;
   }
   return (
     <SegmentForm

@@ -9,9 +9,7 @@ const queryKey = ['get', '/v1/segments'];
  */
 export const useCachedSegments = () => {
   const queries = useQueryClient();
-  const change = async (id: string, replacement: readonly Segment[]): Promise<void> => {
-    // A read that began before would bring back what was there before.
-    await queries.cancelQueries({ queryKey });
+  const change = (id: string, replacement: readonly Segment[]): void => {
     queries.setQueriesData<InfiniteData<{ data: readonly Segment[] }>>(
       { queryKey },
       (list) =>
@@ -26,6 +24,7 @@ export const useCachedSegments = () => {
           })),
         },
     );
+    // This also replaces a read that began before, and would bring back what was there before.
     void queries.invalidateQueries({ queryKey });
   };
   return {

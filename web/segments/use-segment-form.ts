@@ -40,10 +40,9 @@ export const useSegmentForm = (
   const own = draftProblems(draft, properties);
   const sent = error === undefined ? NO_PROBLEMS : sentProblems(problemOf(error).errors);
   const changes = changesOf(base ?? NEW_DRAFT, draft);
-  const fate = fateOf(base, list.segments);
+  const fate = fateOf(base, list.segments, draft);
 
   const edit = (next: Partial<SegmentDraft>): void => {
-    if (isSaving) return;
     reset();
     setDraft({ ...draft, ...next });
   };
@@ -55,7 +54,7 @@ export const useSegmentForm = (
   const saveChanges = async (known: Segment): Promise<void> => {
     // What others did since is shown before it is overwritten.
     const now = await readNow();
-    if (changes === undefined || now === undefined || fateOf(known, now) !== 'same') return;
+    if (changes === undefined || now === undefined || fateOf(known, now, draft) !== 'same') return;
     const saved = await change(known.id, changes);
     if (saved === undefined) return;
     setBase(saved);
@@ -100,11 +99,17 @@ const currentOf = (base: Segment | undefined, all: readonly Segment[] | undefine
   all?.find(({ id }) => id === base?.id);
 
 /** While the list loads, nothing is known to have happened. */
-const fateOf = (base: Segment | undefined, all: readonly Segment[] | undefined): SegmentFate => {
+const fateOf = (
+  base: Segment | undefined,
+  all: readonly Segment[] | undefined,
+  draft: SegmentDraft,
+): SegmentFate => {
   if (base === undefined || all === undefined) return 'same';
   const now = currentOf(base, all);
   if (now === undefined) return 'deleted';
-  return now.updatedAt === base.updatedAt ? 'same' : 'changed';
+  // What is written here was saved, though its answer may have been lost.
+  const isSaved = changesOf(now, draft) === undefined;
+  return now.updatedAt === base.updatedAt || isSaved ? 'same' : 'changed';
 };
 
 /**

@@ -29,7 +29,7 @@ const PAGE = 200;
  * segment that it answers alone, and a page must not wait for that.
  */
 export const useSegmentList = (): SegmentList => {
-  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } =
+  const { data, error, hasNextPage, fetchStatus, isFetching, fetchNextPage, refetch } =
     useApi().useInfiniteQuery(
       'get',
       '/v1/segments',
@@ -53,7 +53,7 @@ export const useSegmentList = (): SegmentList => {
     const now = await withinTries(refetch());
     return now?.data === undefined || now.isError ? undefined : sorted(now.data.pages);
   }, [refetch]);
-  return { segments, error, isReading: isFetching, retry, reload };
+  return { segments, error, isReading: fetchStatus !== 'idle', retry, reload };
 };
 
 const sorted = (pages: readonly { data: readonly Segment[] }[]): readonly Segment[] =>

@@ -112,7 +112,7 @@ test('a second click while the page of the download is loaded starts no second o
   const start = dialog.getByRole('button', { name: 'Start the download' });
   await start.click();
   await Promise.all([isAnswered, isLeading]);
-  await start.click();
+  await start.click({ force: true });
   release();
   await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
   expect(sent).toBe(1);

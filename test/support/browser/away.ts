@@ -17,7 +17,7 @@ const away = (slug: string, title: string, requestId: string, retryAfterSeconds:
     type: `/problems/${slug}`,
     title,
     status: 503,
-    detail: `${title} now.`,
+    detail: 'The request can be sent again later.',
     requestId,
   }),
 });

@@ -41,7 +41,7 @@ export const HoldDialog = ({
           No deletion deletes a user under hold; it reports the user as held. Only the platform team
           can clear a hold.
         </p>
-        {error !== undefined && error.status !== 404 && <ProblemNotice error={error} takesFocus />}
+        {error !== undefined && <ProblemNotice error={error} takesFocus />}
         <Group justify="flex-end" gap="xs">
           <Button variant="default" data-autofocus disabled={isSaving} onClick={onClose}>
             Cancel

@@ -21,10 +21,10 @@ export const useUserChange = (userId: string): UserChange => {
   const params = { path: { userId } };
   const { queryKey } = api.queryOptions('get', '/v1/users/{userId}', { params });
   const patch = api.useMutation('patch', '/v1/users/{userId}', {
-    onSuccess: async (user) => {
-      // A read that began before would bring back what was there before.
-      await queries.cancelQueries({ queryKey });
+    onSuccess: (user) => {
       queries.setQueryData(queryKey, user);
+      // This also replaces a read that began before, and would bring back what was there before.
+      void queries.invalidateQueries({ queryKey });
       void queries.invalidateQueries({ queryKey: ['get', '/v1/users'] });
     },
     // The user may be gone.

@@ -46,7 +46,6 @@ export const useUserForm = (
   return {
     textOf: (field: UserField): string => draft[field.field] ?? textOf(opened, field),
     edit: (field: UserField, text: string): void => {
-      if (isSaving) return;
       reset();
       setDraft(withText(draft, opened, field, text));
     },
