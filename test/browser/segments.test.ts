@@ -36,18 +36,23 @@ const openSegment = async (...[context, path, options]: Parameters<typeof open>)
   return page;
 };
 
-test('a person adds a segment by keyboard, and sees its users before they save it', async (context) => {
-  const page = await open(context, '/segments', { key });
-  await heading(page, 'Segments').waitFor();
-  await page.getByRole('link', { name: 'New segment' }).first().press('Enter');
-  await heading(page, 'New segment').waitFor();
-  await page.getByLabel('Name').fill('From France');
+/** Fills in the first condition by keyboard: the one user from France. */
+const chooseFrance = async (page: Page) => {
   await page.getByRole('combobox', { name: 'Property' }).fill('Country');
   await page.getByRole('option', { name: 'Country' }).waitFor();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await page.getByRole('textbox', { name: 'Value' }).fill('FR');
   await page.getByText('1 user', { exact: true }).waitFor();
+};
+
+test('a person adds a segment by keyboard, and sees its users before they save it', async (context) => {
+  const page = await open(context, '/segments', { key });
+  await heading(page, 'Segments').waitFor();
+  await page.getByRole('link', { name: 'New segment' }).first().press('Enter');
+  await heading(page, 'New segment').waitFor();
+  await page.getByLabel('Name').fill('From France');
+  await chooseFrance(page);
   await page.getByText('fr-1').waitFor();
   await page.keyboard.press('Enter');
   await heading(page, 'Edit segment').waitFor();
@@ -149,12 +154,7 @@ test('a saved segment is not taken for a change of others while its list cannot 
 test('a new segment is shown while its list cannot be read', async (context) => {
   const page = await open(context, '/segments/new', { key, isCut: true });
   await page.getByLabel('Name').fill('New, and away');
-  await page.getByRole('combobox', { name: 'Property' }).fill('Country');
-  await page.getByRole('option', { name: 'Country' }).waitFor();
-  await page.keyboard.press('ArrowDown');
-  await page.keyboard.press('Enter');
-  await page.getByRole('textbox', { name: 'Value' }).fill('FR');
-  await page.getByText('1 user', { exact: true }).waitFor();
+  await chooseFrance(page);
   await page.route('**/v1/segments?*', (route) => route.abort('connectionreset'));
   await page.getByRole('button', { name: 'Save segment' }).click();
   await heading(page, 'Edit segment').waitFor();

@@ -1,7 +1,7 @@
 import { Checkbox, Textarea, TextInput } from '@mantine/core';
 import { useMe } from '../api/services.tsx';
 import type { DeleteForm } from './use-delete-form.ts';
-import { DialogFields } from '../page/dialog.tsx';
+import { FormFields } from '../forms/form-fields.tsx';
 import styles from './delete-dialog.module.css';
 
 /** The longest reason that the API takes. */
@@ -20,7 +20,7 @@ export const DeleteFields = ({
   const { key } = useMe();
   const { input, change, typed, setTyped, mustType, errors } = form;
   return (
-    <DialogFields isDisabled={isDisabled}>
+    <FormFields isDisabled={isDisabled}>
       <Textarea
         label="Reason"
         description="Admins read it in the activity log, also later. Do not name users."
@@ -50,6 +50,6 @@ export const DeleteFields = ({
           onChange={(event) => setTyped(event.currentTarget.value)}
         />
       )}
-    </DialogFields>
+    </FormFields>
   );
 };

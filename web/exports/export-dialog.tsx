@@ -2,9 +2,10 @@ import { Button } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import type { components } from '../api/schema.d.ts';
 import { isLeading, isUnanswered } from '../api/unanswered.ts';
+import { FormFields } from '../forms/form-fields.tsx';
 import { CallNotice } from '../page/call-notice.tsx';
 import { DialogButtons } from '../page/dialog-buttons.tsx';
-import { Dialog, DialogFields } from '../page/dialog.tsx';
+import { Dialog } from '../page/dialog.tsx';
 import { Notice } from '../page/notice.tsx';
 import { ExportFields, type ExportOptions } from './export-fields.tsx';
 import { useStartExport } from './use-start-export.ts';
@@ -58,11 +59,11 @@ export const ExportDialog = ({
     <Dialog isOpen {...(close && { onClose: close })} title="Download users">
       <div className={styles.form}>
         {hasEarlier && !isBusy && <EarlierDownload />}
-        <DialogFields isDisabled={isBusy}>
+        <FormFields isDisabled={isBusy}>
           {children}
           {scope !== undefined && <p>The file gets {scope.words}.</p>}
           <ExportFields options={options} onChange={setOptions} />
-        </DialogFields>
+        </FormFields>
         <CallNotice state={state} isKeyed isDroppedOnClose onTryNow={tryNow} />
         <DialogButtons onCancel={close}>
           <Button

@@ -55,19 +55,6 @@ export const Dialog = ({
   );
 };
 
-/** The fields of a dialog. All are disabled while its request has no answer. */
-export const DialogFields = ({
-  isDisabled,
-  children,
-}: {
-  isDisabled: boolean;
-  children: ReactNode;
-}) => (
-  <fieldset className={styles.fields} disabled={isDisabled}>
-    {children}
-  </fieldset>
-);
-
 /** Also for a dialog that is removed while it is open: the kit returns the focus of others only. */
 const useReturnFocus = (isOpen: boolean): void => {
   useEffect(() => {

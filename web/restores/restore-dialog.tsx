@@ -2,12 +2,13 @@ import { Button, Checkbox, Skeleton, Textarea } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { useMe } from '../api/services.tsx';
 import { isLeading, isUnanswered } from '../api/unanswered.ts';
+import { FormFields } from '../forms/form-fields.tsx';
 import { countOf } from '../format/numbers.ts';
 import { ApiCall } from '../page/api-call.tsx';
 import { CallNotice } from '../page/call-notice.tsx';
 import { Delayed } from '../page/delayed.tsx';
 import { DialogButtons } from '../page/dialog-buttons.tsx';
-import { Dialog, DialogFields } from '../page/dialog.tsx';
+import { Dialog } from '../page/dialog.tsx';
 import { Notice } from '../page/notice.tsx';
 import { ProblemNotice } from '../page/problem-notice.tsx';
 import { partlyStartedWordsOf, type RestoreCounts, restoreWordsOf } from './restore-words.ts';
@@ -122,7 +123,7 @@ const ConfirmRestore = ({
           An earlier restore had no answer. It is sent again as it was, and cannot start twice.
         </Notice>
       )}
-      <DialogFields isDisabled={isBusy || earlier !== undefined}>
+      <FormFields isDisabled={isBusy || earlier !== undefined}>
         <Textarea
           label="Reason"
           description="Admins read it in the activity log. Do not name users."
@@ -136,7 +137,7 @@ const ConfirmRestore = ({
           checked={notify}
           onChange={(event) => setNotify(event.currentTarget.checked)}
         />
-      </DialogFields>
+      </FormFields>
       <CallNotice state={start.state} isKeyed isDroppedOnClose onTryNow={start.tryNow} />
       <ApiCall
         request={{

@@ -1,7 +1,8 @@
-import { Button, Group } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { problemOf } from '../api/problem.ts';
 import { useApi } from '../api/services.tsx';
 import { useShownSignal } from '../api/shown-signal.ts';
+import { DialogButtons } from '../page/dialog-buttons.tsx';
 import { Dialog } from '../page/dialog.tsx';
 import { ProblemNotice } from '../page/problem-notice.tsx';
 import { useCachedSegments } from './use-cached-segments.ts';
@@ -44,14 +45,11 @@ export const DeleteSegmentDialog = ({
           the segment keep their own copy of it.
         </p>
         {error !== null && !isGone(error) && <ProblemNotice error={error} takesFocus />}
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" data-autofocus disabled={isPending} onClick={onClose}>
-            Cancel
-          </Button>
+        <DialogButtons onCancel={isPending ? undefined : onClose}>
           <Button color="danger" loading={isPending} onClick={remove}>
             Delete segment
           </Button>
-        </Group>
+        </DialogButtons>
       </div>
     </Dialog>
   );

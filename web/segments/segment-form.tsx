@@ -3,7 +3,7 @@ import { type FormEvent, useRef } from 'react';
 import type { PropertyTypes } from '../../selection/fields.ts';
 import { FilterBuilder } from '../filters/filter-builder.tsx';
 import { LeaveGuard } from '../forms/leave-guard.tsx';
-import { SavedFields } from '../forms/saved-fields.tsx';
+import { FormFields } from '../forms/form-fields.tsx';
 import { LinkButton } from '../page/links.tsx';
 import { ProblemNotice } from '../page/problem-notice.tsx';
 import { FateNotice } from './fate-notice.tsx';
@@ -45,9 +45,9 @@ export const SegmentForm = ({
       <LeaveGuard isUnsaved={isUnsaved} />
       <form ref={frame} className={styles.form} noValidate onSubmit={submit}>
         {fate !== 'same' && <FateNotice form={form} />}
-        <SavedFields isSaving={form.isSaving}>
+        <FormFields isDisabled={form.isSaving}>
           <Fields form={form} properties={properties} />
-        </SavedFields>
+        </FormFields>
         {error !== undefined && fate !== 'deleted' && <ProblemNotice error={error} takesFocus />}
         {list.error !== null && <ProblemNotice error={list.error} />}
         <Buttons form={form} isNew={segment === undefined} />

@@ -1,5 +1,6 @@
-import { Button, Group } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useEffect, useRef } from 'react';
+import { DialogButtons } from '../../page/dialog-buttons.tsx';
 import { Dialog } from '../../page/dialog.tsx';
 import { ProblemNotice } from '../../page/problem-notice.tsx';
 import { useUserChange } from './use-user-change.ts';
@@ -42,14 +43,11 @@ export const HoldDialog = ({
           can clear a hold.
         </p>
         {error !== undefined && <ProblemNotice error={error} takesFocus />}
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" data-autofocus disabled={isSaving} onClick={onClose}>
-            Cancel
-          </Button>
+        <DialogButtons onCancel={isSaving ? undefined : onClose}>
           <Button loading={isSaving} onClick={() => void change({ legalHold: true })}>
             Set legal hold
           </Button>
-        </Group>
+        </DialogButtons>
       </div>
     </Dialog>
   );

@@ -3,7 +3,7 @@ import { TriangleAlert } from 'lucide-react';
 import { type FormEvent, useMemo, useRef, useState } from 'react';
 import { countOf } from '../../format/numbers.ts';
 import { LeaveGuard } from '../../forms/leave-guard.tsx';
-import { SavedFields } from '../../forms/saved-fields.tsx';
+import { FormFields } from '../../forms/form-fields.tsx';
 import { ProblemNotice } from '../../page/problem-notice.tsx';
 import { type FieldGroup, isEditable, type User, type UserField } from './user-fields.ts';
 import { type UsedUserForm, useUserForm } from './use-user-form.ts';
@@ -48,11 +48,11 @@ export const UserForm = ({
   return (
     <form ref={frame} className={styles.groups} noValidate onSubmit={submit}>
       <LeaveGuard isUnsaved={form.changed > 0} />
-      <SavedFields isSaving={form.isSaving}>
+      <FormFields isDisabled={form.isSaving}>
         {editable.map((group) => (
           <Fields key={group.title} group={group} form={form} />
         ))}
-      </SavedFields>
+      </FormFields>
       {form.conflicts.length > 0 && <Conflict form={form} />}
       {form.error !== undefined && <ProblemNotice error={form.error} takesFocus />}
       {access.loadError !== undefined && <ProblemNotice error={access.loadError} />}
