@@ -70,6 +70,9 @@ export const useConsole = (useStack: () => () => TestStack = useSharedStack): Te
     context.setDefaultTimeout(PATIENCE_MS);
     const complaints = await watchPages(context, origin, options);
     onTestFinished(async () => {
+      // A handler that is under way would fail the whole run once its page is gone.
+      const routed = [context, ...context.pages()];
+      await Promise.all(routed.map((each) => each.unrouteAll({ behavior: 'ignoreErrors' })));
       await context.close();
       expect(complaints, 'no test accepts these').toEqual([]);
     });
