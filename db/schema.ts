@@ -263,5 +263,6 @@ export interface Schema
     request_id: Nullable<string>;
   };
   schedule_runs: { schedule: string; succeeded_at: Date };
+  expiry_watch: { is_only: Generated<boolean>; watched_to: Date; stepped_at: Date };
   worker_heartbeats: { worker_id: string; task_queue: string | null; beat_at: Date };
 }

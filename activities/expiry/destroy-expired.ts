@@ -1,6 +1,7 @@
 import { recordActivity } from '../../db/activity.ts';
 import { assertClock } from '../../db/connections/clock.ts';
 import {
+  advanceExpiryWatch,
   eraseFruitlessJobs,
   eraseOldPreviews,
   expireExport,
@@ -35,6 +36,7 @@ export const createDestroyExpired =
     const { db } = deps.database;
     // With a clock that is far ahead, every backup would look expired.
     await assertClock(db);
+    const secondsBehind = await advanceExpiryWatch(db);
     const exports = exportRemovals(deps);
     const imports = importRemovals(deps);
     const problems: unknown[] = [];
@@ -43,6 +45,7 @@ export const createDestroyExpired =
     const removed = (await run(exports.expire)) + (await run(imports.expire));
     await assertClock(db);
     const result = {
+      secondsBehind,
       removed,
       destroyed: (await run(exports.destroy)) + (await run(imports.destroy)),
       leftovers: (await run(exports.cleanUp)) + (await run(imports.cleanUp)),

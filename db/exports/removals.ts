@@ -17,12 +17,12 @@ export type Purge =
   | { status: 'inUse'; jobId: string };
 
 /**
- * An export that has expired, or was never verified although its job ended `SETTLED_HOURS` ago, and
- * is not held.
+ * An export that is not held, and has expired by the clock and by the watched time, or was never
+ * verified although its job ended `SETTLED_HOURS` ago.
  */
 const isDue = sql<boolean>`(
   exports.state <> 'removed' AND NOT exports.legal_hold
-  AND (exports.expires_at <= now()
+  AND (exports.expires_at <= least(now(), (SELECT watched_to FROM expiry_watch))
     OR (exports.verified_at IS NULL AND EXISTS (
       SELECT FROM jobs WHERE jobs.id = exports.job_id AND jobs.finished_at < ${settledSince}))))`;
 
@@ -42,6 +42,19 @@ export const purgeBackup = async (
       FROM purge_backup(${proof}::bytea, ${id}::uuid, ${reason}::text)`.execute(trx);
   const { status = 'gone', jobId } = rows[0] ?? {};
   return status === 'inUse' ? { status, jobId: jobId ?? '' } : { status };
+};
+
+/**
+ * Moves the watched time, up to which expired exports are removed, towards the database's clock.
+ * After a jump of the clock it stays behind for a while.
+ *
+ * @returns how far it is behind, in seconds
+ */
+export const advanceExpiryWatch = async (db: Db): Promise<number> => {
+  const { rows } = await sql<{ behind: number }>`SELECT advance_expiry_watch() AS behind`.execute(
+    db,
+  );
+  return rows[0]?.behind ?? 0;
 };
 
 /** Exports that are due for removal and that no unfinished job needs, by id. */

@@ -89,6 +89,11 @@ export interface ScrubResult {
 
 /** The counts of one round of `DestroyExpired`. */
 export interface DestroyedResult {
+  /**
+   * How far the watched time is behind the clock, in seconds. What expired in between is removed
+   * later.
+   */
+  secondsBehind: number;
   /** Exports and imported files that this round marked as removed. */
   removed: number;
   /**

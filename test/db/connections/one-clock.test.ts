@@ -30,11 +30,12 @@ const setClockOff = (ms: number): void => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
 };
 
-afterEach(() => {
+afterEach(async () => {
   vi.useRealTimers();
+  await asOwner('UPDATE expiry_watch SET watched_to = now(), stepped_at = now()');
 });
 
-const asOwner = (text: string, values: unknown[]) => database().owner.pool.query(text, values);
+const asOwner = (text: string, values: unknown[] = []) => database().owner.pool.query(text, values);
 
 /** A timestamp of a row, in days from the database's present time. */
 const daysTo = async (column: string, table: string, id: string): Promise<number> => {
@@ -110,6 +111,61 @@ test('if the clock of the database jumps ahead, no backup is destroyed', async (
   await expect(destroyExpired()).rejects.toMatchObject({ code: 'clocksDiffer' });
   const { rows } = await asOwner('SELECT state FROM exports WHERE id = $1', [exportId]);
   expect(rows).toEqual([{ state: 'verified' }]);
+});
+
+const watchedTo = async (): Promise<string> => {
+  const { rows } = await asOwner('SELECT watched_to::text FROM expiry_watch');
+  return (rows as { watched_to: string }[])[0]?.watched_to ?? '';
+};
+
+/** Sets the watched time and its last step. @returns whether the backup is destroyed by a run */
+const runsAt = async (exportId: string, watched: string, stepped: string): Promise<boolean> => {
+  await asOwner(`UPDATE expiry_watch SET watched_to = now() + interval '${watched}',
+    stepped_at = now() + interval '${stepped}'`);
+  await destroyExpired();
+  const { rows } = await asOwner('SELECT state FROM exports WHERE id = $1', [exportId]);
+  return (rows as { state: string }[])[0]?.state === 'removed';
+};
+
+test('if all clocks jump ahead together, backups are destroyed only step by step', async () => {
+  const exportId = await expiredBackup('together');
+  await asOwner(`UPDATE exports SET expires_at = now() - interval '3 days' WHERE id = $1`, [
+    exportId,
+  ]);
+  // The clock was 31 days behind at the last run.
+  expect(await runsAt(exportId, '-31 days', '-1 hour')).toBe(false);
+  const first = await watchedTo();
+  await destroyExpired();
+  expect(await watchedTo()).toBe(first);
+  // Half an hour later it moves on, by four hours.
+  await asOwner(`UPDATE expiry_watch SET stepped_at = stepped_at - interval '31 minutes'`);
+  await destroyExpired();
+  const { rows } = await asOwner('SELECT watched_to - $1::timestamptz AS moved FROM expiry_watch', [
+    first,
+  ]);
+  expect(rows).toMatchObject([{ moved: { hours: 4 } }]);
+  expect(await runsAt(exportId, '-3 days -5 hours', '-1 hour')).toBe(false);
+  expect(await runsAt(exportId, '-3 days -1 hour', '-1 hour')).toBe(true);
+});
+
+test('the watched time follows the clock, also back', async () => {
+  const exportId = await expiredBackup('following');
+  // After an hour, it is at the clock again.
+  expect(await runsAt(exportId, '-61 minutes', '-1 hour')).toBe(true);
+  await runsAt(exportId, '31 days', '31 days');
+  expect((await asOwner('SELECT watched_to <= now() AS back FROM expiry_watch')).rows).toEqual([
+    { back: true },
+  ]);
+});
+
+test('the database refuses to remove a backup that expired after the watched time', async () => {
+  const exportId = await expiredBackup('refused');
+  await asOwner(`UPDATE expiry_watch SET watched_to = now() - interval '2 hours'`);
+  const { db } = database().worker;
+  await expect(
+    db.updateTable('exports').set({ state: 'removed' }).where('id', '=', exportId).execute(),
+  ).rejects.toMatchObject({ message: expect.stringContaining('has not expired') });
+  expect(await expireExport(db, exportId)).toBe(false);
 });
 
 test('a clock that jumps between the check and the expiry of a backup is detected before the expiry', async () => {
