@@ -63,6 +63,7 @@ export const FAILURE_TYPES = [
   'usersHidden',
   'usersNotPlain',
   'usersNotStamped',
+  'usersNotUtf8',
   'volatileText',
   'workflowTerminated',
 ] as const;

@@ -131,6 +131,12 @@ export const failures = {
         'database, so a backup cannot be verified. No user was deleted. Change the type of the column to ' +
         'text or oid, then start again.',
     ),
+  usersNotUtf8: () =>
+    final(
+      'usersNotUtf8',
+      'A user has a value that is not valid UTF-8, so a file with this value could not be read again. No ' +
+        'user was deleted or exported by this file. Correct the value, then start again.',
+    ),
   outOfLocks: (jobId: string) =>
     final(
       'outOfLocks',
@@ -140,6 +146,11 @@ export const failures = {
   usersContended: (jobId: string) =>
     ApplicationFailure.retryable(
       `Other work repeatedly creates or removes the users of job ${jobId}. The step will be retried.`,
+      'usersContended',
+    ),
+  tableChanged: (jobId: string) =>
+    ApplicationFailure.retryable(
+      `The table of users was changed while job ${jobId} restored users. The step will be retried.`,
       'usersContended',
     ),
   columnGone: (exportId: string, column: string) =>

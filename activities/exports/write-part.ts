@@ -9,7 +9,9 @@ import { type CsvGuard, GUARDED_FILE_MARK } from '../../selection/formula-guard.
 import { compressorOf } from '../../files/compression.ts';
 import { createDigestTap, type DigestFacts } from '../../files/digest-tap.ts';
 import { gzipBeginning, gzipTrailer, type TextCheck } from '../../files/gzip-member.ts';
+import { createUtf8Check } from '../../files/utf8-check.ts';
 import { StorageError, type Storage } from '../../storage/storage.ts';
+import { failures } from '../failures.ts';
 
 /**
  * For NDJSON, COPY writes one column. JSON escapes control characters, so the delimiter and the
@@ -60,6 +62,11 @@ const headerText: Record<Format, (columns: readonly string[]) => string> = {
  * Writes the rows of a query to one durable file. Bytes are piped; no row becomes a JavaScript
  * value. With `rowIds`, the first column of the query is the row id (ctid). The row ids are
  * collected there and are not written to the file.
+ *
+ * PostgreSQL writes UTF-8 text without a check, but refuses to read text that is not valid UTF-8. A
+ * backup with such text could not be restored.
+ *
+ * @throws usersNotUtf8
  */
 export const writePart = async (
   client: pg.ClientBase,
@@ -68,12 +75,17 @@ export const writePart = async (
 ): Promise<PartFacts> => {
   const options = `${COPY_OPTIONS[target.format]}, ENCODING 'UTF8'`;
   const statement = `COPY (${query}) TO STDOUT (${options})`;
+  const utf8 = createUtf8Check();
   const open = (compress: (chunk: Buffer) => Buffer) => {
-    const guarded = guard && ((chunk: Buffer) => compress(guard.guard(chunk)));
-    const ways = { rowIds, startRow: guard?.startRow, compress: guarded ?? compress };
+    const compressChecked = (chunk: Buffer): Buffer => {
+      if (!utf8.take(chunk)) throw failures.usersNotUtf8();
+      return compress(guard?.guard(chunk) ?? chunk);
+    };
+    const ways = { rowIds, startRow: guard?.startRow, compress: compressChecked };
     return client.query(copyOut(statement, ways));
   };
   const { source, facts } = await storePart(open, target);
+  if (!utf8.isWhole()) throw failures.usersNotUtf8();
   return { rows: source.rowCount, ...facts };
 };
 

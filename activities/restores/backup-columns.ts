@@ -1,6 +1,7 @@
 import { apiNameOf } from '../../db/users/column-names.ts';
 import { findAttemptColumns, listParts, type ExportRow } from '../../db/exports/exports.ts';
 import type { MatchedColumn } from '../../db/restores/restore-statements.ts';
+import { comparedTypeOf } from '../../db/restores/rounded-type.ts';
 import type { NamedParts, StoredColumn } from '../../db/column-types.ts';
 import type { UserColumn } from '../../db/users/user-columns.ts';
 import { readHeaderNames } from '../../files/read-records.ts';
@@ -78,7 +79,8 @@ export const matchColumns = (
     if (column === undefined) throw failures.columnGone(exportId, name);
     const redefined = findRedefined(then, column);
     if (redefined !== undefined) throw failures.typeChanged(exportId, name, redefined);
-    return { ...column, isSameType: column.type === type };
+    const isSameType = column.type === type;
+    return { ...column, isSameType, comparedAs: comparedTypeOf(type, column.type) };
   });
 };
 

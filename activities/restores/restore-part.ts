@@ -16,6 +16,7 @@ import {
   type PartToRestore,
 } from '../../db/restores/restores.ts';
 import { isOutOfLocks, mayBeOfARow } from '../../db/connections/sql-states.ts';
+import { readFingerprint } from '../../db/users/users-table.ts';
 import { decompressionStreams } from '../../files/compression.ts';
 import { createDigestTap } from '../../files/digest-tap.ts';
 import { partKey } from '../../files/part-key.ts';
@@ -68,7 +69,7 @@ export const stagePart = async (
  * halves. A part that another attempt has done is skipped.
  *
  * @throws jobNotRunning when the job was cancelled or the backup was removed; backupDamaged;
- *   outOfLocks
+ *   outOfLocks; usersContended when the table was changed since its columns were read
  */
 export const restorePart = async (work: RestoreWork, chunk: Chunk): Promise<void> => {
   for (const isCareful of [false, true]) {
@@ -108,6 +109,10 @@ const tryPart = async (work: RestoreWork, chunk: Chunk, isCareful: boolean): Pro
     left.present,
     left.notRestored.length,
   ]);
+  // The inserts hold a lock on the table. So its columns are the ones that the values went to.
+  if ((await readFingerprint(client, target.workspaceId)) !== target.fingerprint) {
+    throw failures.tableChanged(jobId);
+  }
   if (!(await mayRestore(client, chunk))) {
     throw failures.jobNotRunning(jobId, 'not restoring any more');
   }

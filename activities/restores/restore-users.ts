@@ -5,7 +5,7 @@ import { countRestore, listPartsToRestore, settleRestore } from '../../db/restor
 import { letUsersCount } from '../../db/users/sequences.ts';
 import { listUserColumns } from '../../db/users/user-columns.ts';
 import { listUserReferences } from '../../db/users/user-references.ts';
-import { arePlain } from '../../db/users/users-table.ts';
+import { arePlain, readFingerprint } from '../../db/users/users-table.ts';
 import type { Activities } from '../../workflows/contracts/activities.ts';
 import {
   emailColumnOf,
@@ -38,13 +38,17 @@ export const findTarget = async (
   isRehearsal = false,
 ): Promise<RestoreTarget> => {
   const { id, workspace_id: workspaceId } = backup;
+  const { db, pool } = deps.database;
   const kept = await findBackupColumns(deps, backup, signal);
+  // Read first: a change of the table after this is detected before a part is committed.
+  const fingerprint = await readFingerprint(pool, workspaceId);
   const [columns, references] = await Promise.all([
-    listUserColumns(deps.database.db, workspaceId),
-    listUserReferences(deps.database.db, workspaceId),
+    listUserColumns(db, workspaceId),
+    listUserReferences(db, workspaceId),
   ]);
   return {
     workspaceId,
+    fingerprint,
     columns: matchColumns(id, kept, columns, isRehearsal),
     userIdColumn: userIdColumnOf(id, kept),
     emailColumn: emailColumnOf(kept),

@@ -8,10 +8,18 @@ import { rowStatements } from './other-users.ts';
  * The column that takes the values of a backup's column. Undefined if PostgreSQL computes the
  * column.
  */
-export type MatchedColumn = (UserColumn & { isSameType: boolean }) | undefined;
+export type MatchedColumn =
+  | (UserColumn & {
+      isSameType: boolean;
+      /** If the type has changed so that it may round a value: the type that shows this. */
+      comparedAs?: string | undefined;
+    })
+  | undefined;
 
 export interface RestoreTarget {
   workspaceId: string;
+  /** The fingerprint of the table whose columns these are. */
+  fingerprint: string;
   /** For each column of the backup's file. */
   columns: readonly MatchedColumn[];
   /** The index of the user id among them. */
@@ -155,14 +163,18 @@ const knownColumnsOf = (columns: RestoreTarget['columns'], as: StagedAs): KnownC
 
 /**
  * Whether the text of a column in the table differs from the file. If the type has changed since,
- * the column is compared with the file's text converted to the new type.
+ * the column is compared with the file's text converted to the new type. If that may have rounded
+ * the value, its text must also mean the same as the file's text.
  */
 const differs = ({ column, index }: KnownColumn): string => {
   const name = `u.${escapeIdentifier(column.name)}`;
   const text = `s.${staged(index)}`;
   if (column.isText) return `${name} COLLATE "C" IS DISTINCT FROM ${text}`;
-  const expected = column.isSameType ? text : written(`${text}::${column.type}`);
-  return `${written(name)} IS DISTINCT FROM ${expected}`;
+  if (column.isSameType) return `${written(name)} IS DISTINCT FROM ${text}`;
+  const isChanged = `${written(name)} IS DISTINCT FROM ${written(`${text}::${column.type}`)}`;
+  const { comparedAs } = column;
+  if (comparedAs === undefined) return isChanged;
+  return `(${isChanged} OR ${written(name)}::${comparedAs} IS DISTINCT FROM ${text}::${comparedAs})`;
 };
 
 /**

@@ -46,6 +46,18 @@ export const arePlain = async (
   return rowCount === 1;
 };
 
+/** The fingerprint of a workspace's table of users, which changes with its columns and types. */
+export const readFingerprint = async (
+  client: Pick<pg.PoolClient, 'query'> | pg.Pool,
+  workspaceId: string,
+): Promise<string> => {
+  const { rows } = await client.query<{ fingerprint: string }>(
+    'SELECT users_fingerprint($1::regclass) AS fingerprint',
+    [usersTableOf(workspaceId)],
+  );
+  return rows[0]?.fingerprint ?? '';
+};
+
 /**
  * Of the users in an earlier snapshot: how many still exist, and how many of these have changed
  * since. Reads the whole partition, in the snapshot of the connection.

@@ -88,6 +88,7 @@ export const FAILURE_WORDS = {
   usersNotStamped: { title: 'Changes of users are not recorded any more', next: OPERATORS },
   usersHaveRules: { title: 'The table of users has a rule', next: OPERATORS },
   usersNotPlain: { title: 'The users are not in one plain table', next: OPERATORS },
+  usersNotUtf8: { title: 'A user has text that cannot be read again', next: OPERATORS },
   volatileText: { title: 'The users have values that a backup cannot hold', next: OPERATORS },
   columnGone: { title: 'A column of the backup no longer exists', next: OPERATORS },
   typeChanged: { title: 'A type of the backup was changed', next: OPERATORS },

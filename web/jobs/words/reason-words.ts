@@ -24,7 +24,8 @@ export const reasonWordsOf = (reason: string): string => {
   const [, code, raiser] = RAISED.exec(reason) ?? [];
   if (raiser !== undefined) return `A trigger refuses it: ${raiser}, SQLSTATE ${code}.`;
   const [, columns] = CHANGED.exec(reason) ?? [];
-  if (columns !== undefined) return `A trigger would change it: ${columns}.`;
+  if (columns !== undefined)
+    return `A trigger or another type of the column would change it: ${columns}.`;
   return reason.startsWith('SQLSTATE ') ? `The database refuses it: ${reason}.` : reason;
 };
 

@@ -66,7 +66,10 @@ test.each([
   ['constraint orders_user_fk', 'Other data or a rule needs it as it is: orders_user_fk.'],
   ['SQLSTATE P0001, raised by keep()', 'A trigger refuses it: keep(), SQLSTATE P0001.'],
   ['SQLSTATE 22P02 city', 'The database refuses it: SQLSTATE 22P02 city.'],
-  ['changedOnInsert city, tags', 'A trigger would change it: city, tags.'],
+  [
+    'changedOnInsert city, tags',
+    'A trigger or another type of the column would change it: city, tags.',
+  ],
   ['locked', 'Other work held the user in each try.'],
   ['ofALaterVersion', 'ofALaterVersion'],
 ])('the reason %s in words', (reason, words) => {
