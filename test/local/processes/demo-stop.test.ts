@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,28 +10,38 @@ import { waitFor } from '../../support/wait.ts';
 const START_DEADLINE_MS = 120_000;
 
 let folder: string;
+let demo: ChildProcess | undefined;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'keepsake-stop-'));
 });
 
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(async () => {
+  if (demo?.exitCode === null && demo.signalCode === null) {
+    demo.kill('SIGINT');
+    await once(demo, 'close');
+  }
+  rmSync(folder, { recursive: true });
+});
 
 const demoFolders = () => readdirSync(folder).filter((name) => name.startsWith('keepsake-demo-'));
 
 test(
   'a demo that is stopped while it adds users leaves no process and no folder',
   async () => {
-    const demo = spawn(process.execPath, ['--import', 'tsx', 'local/demo.ts'], {
+    const started = spawn(process.execPath, ['--import', 'tsx', 'local/demo.ts'], {
       env: { ...process.env, TMPDIR: folder },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    demo = started;
     let said = '';
-    for (const stream of [demo.stdout, demo.stderr]) {
+    for (const stream of [started.stdout, started.stderr]) {
       stream.on('data', (chunk: Buffer) => (said += String(chunk)));
     }
     const closed = once(demo, 'close');
-    await waitFor(() => expect(said).toMatch(/^Start PostgreSQL.* s$/m), 50);
+    // In two waits, because its modules are translated anew: the folder of temporary files is new.
+    await waitFor(() => expect(demoFolders()).toHaveLength(1));
+    await waitFor(() => expect(said).toMatch(/^Start PostgreSQL.* s$/m));
     const [demoFolder = ''] = demoFolders();
     const record = readFileSync(join(folder, demoFolder, 'processes.json'), 'utf8');
     const processes = Object.values(JSON.parse(record) as Record<string, ProcessIdentity>);
