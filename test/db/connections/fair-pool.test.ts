@@ -3,13 +3,14 @@ import type { PoolClient } from 'pg';
 import { openDatabase } from '../../../db/client.ts';
 import { isShareExceeded, type Shares } from '../../../db/connections/fair-pool.ts';
 import { useDatabase } from '../../support/database/database.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 
 const database = useDatabase();
 
 /** A pool of four connections, of which an owner may use two. `as` sets the owner of the work. */
 const openShared = (limits: Partial<Shares> = {}) => {
   let owner: string | undefined;
-  const shares = { each: 2, maxWaiting: 1, waitMs: 300, ...limits, ownerOf: () => owner };
+  const shares = { each: 2, maxWaiting: 1, waitMs: PATIENCE_MS, ...limits, ownerOf: () => owner };
   const opened = openDatabase(database().url, { maxConnections: 4, shares });
   const as = (name: string | undefined): Promise<PoolClient> => {
     owner = name;
@@ -38,7 +39,7 @@ test('an owner gets its share of connections, waits for more, and leaves the res
 });
 
 test('an owner that waits too long, or finds too many waiting, gets an error and no connection', async () => {
-  const { as, close } = openShared();
+  const { as, close } = openShared({ waitMs: 300 });
   const held = [await as('a'), await as('a')];
   const waiting = as('a');
   await expect(as('a')).rejects.toSatisfy(isShareExceeded);
