@@ -1,4 +1,4 @@
-import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createActivities } from '../../activities/activities.ts';
@@ -13,7 +13,7 @@ import {
   readHistories,
   readHistory,
 } from '../support/steps/histories.ts';
-import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
+import { startTimeSkipping } from '../support/stack/temporal-environment.ts';
 import { type Answering, startReceiver, type Receiver } from '../support/http/webhook-receiver.ts';
 import { createWebhookSteps, isSignedBy, type WebhookSteps } from '../support/steps/webhooks.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/builds.ts';
@@ -34,10 +34,7 @@ let stop: () => Promise<void>;
 
 beforeAll(async () => {
   installQuietRuntime();
-  const path = await findTimeSkippingServer();
-  env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path } },
-  });
+  env = await startTimeSkipping();
   await addSearchAttributes(env.client, 'default');
   steps = await createWebhookSteps(database(), 'hooked');
   receiver = await startReceiver((request, response) => answer(request, response));

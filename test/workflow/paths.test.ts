@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { formatTimestamp } from '../../files/format.ts';
 import { DAY_MS } from '../support/steps/delete-all.ts';
 import { keepHistory } from '../support/steps/histories.ts';
-import { useTimeSkipping } from '../support/stack/time-skipping.ts';
+import { type PlannedEnd, useTimeSkipping } from '../support/stack/time-skipping.ts';
 import { waitUntil, waitFor } from '../support/wait.ts';
 
 const { ask, plan, provider, database } = useTimeSkipping();
@@ -188,17 +188,21 @@ test('after a run that deleted no user, the window stays open and closes at its 
 
 test('a run may end after the window has closed; if it deleted no user, the request has expired', async () => {
   // Within this real time, each request is approved and its run is begun.
-  const windowMs = 5_000;
-  const finished = await ask({ windowMs });
-  await approve(finished);
-  const over = () => new Promise<void>((done) => setTimeout(done, windowMs + 1_000));
-  plan({ state: 'succeeded', deleted: 3, after: over() });
-  await finished.run();
+  const windowMs = 20_000;
+  const begin = async (state: PlannedEnd['state'], deleted: number) => {
+    const request = await ask({ windowMs });
+    await approve(request);
+    const over = new Promise<void>((done) => setTimeout(done, windowMs + 1_000));
+    const isTaken = plan({ state, deleted, after: over });
+    await request.run();
+    await waitUntil(isTaken);
+    return request;
+  };
+  const finished = await begin('succeeded', 3);
+  const broken = await begin('failed', 0);
+  // The clock must not run ahead while one of them continues.
+  await Promise.all([finished.until('completed'), broken.until('expired')]);
   expect(await finished.ends('completed')).toBe('completed');
-  const broken = await ask({ windowMs });
-  await approve(broken);
-  plan({ state: 'failed', deleted: 0, after: over() });
-  await broken.run();
   expect(await broken.ends('expired')).toBe('expired');
 });
 

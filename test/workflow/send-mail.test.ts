@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { Resend } from 'resend';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -15,7 +15,7 @@ import { useDatabase } from '../support/database/database.ts';
 import { createRequestSteps, seedPeople } from '../support/steps/delete-all.ts';
 import { makeExport, makeJob } from '../support/steps/export-rows.ts';
 import { accepted, json, startMailProvider } from '../support/http/mail-provider.ts';
-import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
+import { startTimeSkipping } from '../support/stack/temporal-environment.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/builds.ts';
 import { installQuietRuntime } from '../support/stack/quiet-runtime.ts';
 
@@ -34,10 +34,7 @@ const answer = (status: number, name: string) =>
 
 beforeAll(async () => {
   installQuietRuntime();
-  const path = await findTimeSkippingServer();
-  env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path } },
-  });
+  env = await startTimeSkipping();
   await addSearchAttributes(env.client, 'default');
   const { owner, worker: asWorker } = database();
   await createWorkspace(owner.db, { id: 'mailed', name: 'Mailed' });

@@ -1,9 +1,9 @@
 import { WorkflowContinuedAsNewError } from '@temporalio/client';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SWEEP, SWEEP_SIGNALS, type SweepInput } from '../../workflows/contracts/jobs.ts';
-import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
+import { startTimeSkipping } from '../support/stack/temporal-environment.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/builds.ts';
 import { installQuietRuntime } from '../support/stack/quiet-runtime.ts';
 
@@ -24,10 +24,7 @@ const startQueuedJobs = async () => {
 
 beforeAll(async () => {
   installQuietRuntime();
-  const path = await findTimeSkippingServer();
-  env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path } },
-  });
+  env = await startTimeSkipping();
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue: QUEUE,

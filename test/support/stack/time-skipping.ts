@@ -1,6 +1,5 @@
-import { setTimeout } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll } from 'vitest';
 import { createActivities } from '../../../activities/activities.ts';
@@ -20,19 +19,13 @@ import { useDatabase, type TestDatabase } from '../database/database.ts';
 import { setDecisionTime } from '../database/decision-clock.ts';
 import { createRequestSteps, DAY_MS, seedPeople } from '../steps/delete-all.ts';
 import { startMailRecorder } from '../http/mail-recorder.ts';
-import { findCli, findTimeSkippingServer } from './temporal-programs.ts';
+import { startLocal, startTimeSkipping } from './temporal-environment.ts';
 import { WORKFLOW_BUNDLE } from './builds.ts';
 import { installQuietRuntime } from './quiet-runtime.ts';
 import { waitUntil } from '../wait.ts';
 
 const TASK_QUEUE = 'test';
 const HOUR_MS = DAY_MS / 24;
-/**
- * The SDK chooses the server's port before the server opens it. If another process has taken the
- * port, no server answers.
- */
-const START_DEADLINE_MS = 15_000;
-const START_ATTEMPTS = 3;
 
 const TIMES = { remindAfterMs: DAY_MS, closingRemindersMs: [24 * HOUR_MS, 2 * HOUR_MS] };
 const SETTINGS = {
@@ -61,10 +54,13 @@ export const SUGGESTED_EVENTS = 120;
  * A Temporal server whose clock runs only when a test lets it. Workflows and decisions use its
  * time; the rest of PostgreSQL, and activities, use the real time.
  */
-export const useTimeSkipping = () => useRequests(startSkipping);
+export const useTimeSkipping = () => useRequests(startTimeSkipping);
 
 /** The dev server, with an early suggestion to continue as new. */
-export const useShortHistories = () => useRequests(startSuggesting);
+export const useShortHistories = () => {
+  const limit = `limit.historyCount.suggestContinueAsNew=${SUGGESTED_EVENTS}`;
+  return useRequests(() => startLocal('--dynamic-config-value', limit));
+};
 
 /** Requests on a Temporal server of their own, with a worker on a real database. */
 const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
@@ -153,8 +149,12 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
       },
     };
   };
-  /** Sets the end of the next run. */
-  const plan = (end: PlannedEnd) => current().plans.push(end);
+  /** Sets the end of the next run. Returns whether a run has taken it. */
+  const plan = (end: PlannedEnd) => {
+    const { plans } = current();
+    plans.push(end);
+    return () => !plans.includes(end);
+  };
   return { ask, plan, provider: () => current().provider, env: () => current().env, database };
 };
 
@@ -197,18 +197,28 @@ const startEnvironment = async (
   return { env, provider, plans, stop };
 };
 
-/** Applies planned ends: a job is ended before its own workflow claims it. */
-const withPlans = (activities: Activities, database: TestDatabase, plans: PlannedEnd[]) => ({
-  ...activities,
-  claimJob: async (input: Parameters<Activities['claimJob']>[0]) => {
+/**
+ * Applies planned ends: a job is ended before its own workflow claims it. Each job takes one plan,
+ * and ends once, although a claim that lasts longer than its time limit is attempted again.
+ */
+const withPlans = (activities: Activities, database: TestDatabase, plans: PlannedEnd[]) => {
+  const ends = new Map<string, Promise<void>>();
+  const applyPlan = async (jobId: string): Promise<void> => {
     const plan = plans.shift();
-    await plan?.after;
-    if (plan !== undefined) {
-      await createRequestSteps(database).endJob(input.jobId, plan.state, plan.deleted);
-    }
-    return activities.claimJob(input);
-  },
-});
+    if (plan === undefined) return;
+    await plan.after;
+    await createRequestSteps(database).endJob(jobId, plan.state, plan.deleted);
+  };
+  return {
+    ...activities,
+    claimJob: async (input: Parameters<Activities['claimJob']>[0]) => {
+      const end = ends.get(input.jobId) ?? applyPlan(input.jobId);
+      ends.set(input.jobId, end);
+      await end;
+      return activities.claimJob(input);
+    },
+  };
+};
 
 /**
  * Makes the database decide at the time of the calling workflow, which is ahead of the real time.
@@ -226,39 +236,4 @@ const atWorkflowTime = (activities: Activities, { owner }: TestDatabase): Activi
     decideRequest: atItsTime(activities.decideRequest),
     decideWritten: atItsTime(activities.decideWritten),
   };
-};
-
-const startSkipping = async (): Promise<TestWorkflowEnvironment> =>
-  startServer(await findTimeSkippingServer());
-
-const startServer = async (path: string): Promise<TestWorkflowEnvironment> => {
-  const server = { executable: { type: 'existing-path', path } } as const;
-  for (let attempt = 1; ; attempt++) {
-    const deadline = new AbortController();
-    const { signal } = deadline;
-    const starting = TestWorkflowEnvironment.createTimeSkipping({ server });
-    const tooLate = setTimeout(START_DEADLINE_MS, undefined, { signal }).then(() => {
-      throw new Error("Temporal's test server does not answer");
-    });
-    try {
-      return await Promise.race([starting, tooLate]);
-    } catch (error) {
-      // A server that starts late must still be stopped.
-      void starting.then((late) => late.teardown()).catch(() => {});
-      if (attempt === START_ATTEMPTS) throw error;
-    } finally {
-      deadline.abort();
-    }
-  }
-};
-
-const startSuggesting = async (): Promise<TestWorkflowEnvironment> => {
-  const path = await findCli();
-  const limit = `limit.historyCount.suggestContinueAsNew=${SUGGESTED_EVENTS}`;
-  return TestWorkflowEnvironment.createLocal({
-    server: {
-      executable: { type: 'existing-path', path },
-      extraArgs: ['--dynamic-config-value', limit],
-    },
-  });
 };
