@@ -56,9 +56,10 @@ test.each([
     'another protocol',
     '101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket',
     'badAnswer',
+    30_000,
   ],
-  ['hints and nothing more', '103 Early Hints', 'timeout'],
-])('an answer of %s ends the attempt', async (_what, head, error) => {
+  ['hints and nothing more', '103 Early Hints', 'timeout', 400],
+])('an answer of %s ends the attempt', async (_what, head, error, wholeMs) => {
   const server = createServer((socket) => {
     socket.on('error', () => {});
     socket.once('data', () => socket.write(`HTTP/1.1 ${head}\r\n\r\n`));
@@ -66,7 +67,7 @@ test.each([
   await once(server, 'listening');
   closers.push(async () => server.close());
   const { port } = server.address() as AddressInfo;
-  expect(await post(`http://127.0.0.1:${port}/`, { wholeMs: 400 })).toMatchObject({
+  expect(await post(`http://127.0.0.1:${port}/`, { wholeMs })).toMatchObject({
     status: null,
     error,
   });
