@@ -62,10 +62,17 @@ const openRunFolder = async (): Promise<TemporaryFolder> => {
   return folder;
 };
 
+/** Without autovacuum: it would analyze or vacuum a table between two steps of a test. */
+const SETTINGS = { autovacuum: 'off' };
+
 const startServer = async (dataDir: string): Promise<Postgres> => {
   await openDataFolder(dataDir);
   const record = openProcessRecord(dataDir);
-  return startPostgres({ dataDir, onStart: (pid) => record.note('postgres', pid) });
+  return startPostgres({
+    dataDir,
+    settings: SETTINGS,
+    onStart: (pid) => record.note('postgres', pid),
+  });
 };
 
 /**
