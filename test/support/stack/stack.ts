@@ -41,7 +41,7 @@ export const useOwnStack = (options: OwnStackOptions = {}): (() => TestStack) =>
 
 /**
  * The stack that the files of a run share. A test touches only workspaces of its own, and leaves
- * servers, settings and tables as they are.
+ * servers, settings and tables as they are. The sweep of this stack is paused.
  */
 export const useSharedStack = (): (() => TestStack) =>
   useOpened(async () => {
