@@ -6,7 +6,12 @@ import type { ApiCrashPoint } from '../../api/jobs/job-workflows.ts';
 import { sendSignal } from '../../local/processes/stop-process.ts';
 import { SWEEP, SWEEP_SIGNALS, workflowIdOf } from '../../workflows/contracts/jobs.ts';
 import { hasCrashedAt, orderCrash } from '../support/stack/crash-at.ts';
-import { allDeleted, prepareTrial, type FaultTrial } from '../support/stack/fault-trial.ts';
+import {
+  allDeleted,
+  prepareTrial,
+  TRIAL_TIMEOUT_MS,
+  type FaultTrial,
+} from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 import { sweepNow } from '../support/stack/trigger-schedule.ts';
@@ -103,23 +108,27 @@ const killWorker = async (): Promise<void> => {
   sendSignal(workerPid()!, 'SIGKILL');
 };
 
-test('if the worker is killed twice at random during three jobs, no user is lost or counted twice', async () => {
-  onTestFailed(() => {
-    console.error(`Run it again with FAULT_SEED=${SEED}`);
-  });
-  const trials: FaultTrial[] = [];
-  for (const n of [1, 2, 3]) trials.push(await prepareTrial(stack(), `random-${n}`, 20_000));
-  const running = trials.map(async (trial, n) => {
-    await sleep(delayOf(n, 500));
-    return trial.admin.finish(await trial.start());
-  });
-  await sleep(delayOf(3, 2_000));
-  await killWorker();
-  // Temporal assigns the interrupted steps again after 10 s without a heartbeat.
-  await sleep(delayOf(4, 13_000));
-  await killWorker();
-  for (const [n, job] of (await Promise.all(running)).entries()) {
-    expect(job).toMatchObject(allDeleted(trials[n]!));
-    await expectInvariants(trials[n]!);
-  }
-});
+test(
+  'if the worker is killed twice at random during three jobs, no user is lost or counted twice',
+  async () => {
+    onTestFailed(() => {
+      console.error(`Run it again with FAULT_SEED=${SEED}`);
+    });
+    const trials: FaultTrial[] = [];
+    for (const n of [1, 2, 3]) trials.push(await prepareTrial(stack(), `random-${n}`, 20_000));
+    const running = trials.map(async (trial, n) => {
+      await sleep(delayOf(n, 500));
+      return trial.finish(await trial.start());
+    });
+    await sleep(delayOf(3, 2_000));
+    await killWorker();
+    // Temporal assigns the interrupted steps again after 10 s without a heartbeat.
+    await sleep(delayOf(4, 13_000));
+    await killWorker();
+    for (const [n, job] of (await Promise.all(running)).entries()) {
+      expect(job).toMatchObject(allDeleted(trials[n]!));
+      await expectInvariants(trials[n]!);
+    }
+  },
+  TRIAL_TIMEOUT_MS,
+);

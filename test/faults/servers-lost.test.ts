@@ -5,6 +5,7 @@ import { sendSignal } from '../../local/processes/stop-process.ts';
 import { allDeleted, prepareTrial, type FaultTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
+import { waitUntil } from '../support/wait.ts';
 
 const stack = useOwnStack();
 
@@ -31,10 +32,12 @@ const waitFor = async (
   }
 };
 
-const pidOf = (name: 'worker' | 'temporal' | 'postgres'): number => {
-  const pid = stack().stack.info().pids[name];
-  if (pid === undefined) throw new Error(`${name} does not run`);
-  return pid;
+/** Sends a signal to a process of the stack, once it runs: it may be between two starts. */
+const strikeAt = async (
+  name: 'worker' | 'temporal' | 'postgres',
+  signal: NodeJS.Signals,
+): Promise<void> => {
+  sendSignal(await waitUntil(() => stack().stack.info().pids[name]), signal);
 };
 
 /** Ends every connection to the database except its own. */
@@ -44,9 +47,9 @@ const cutConnections = () =>
 
 const FAULTS: [name: string, workspace: string, strike: () => unknown][] = [
   ['every connection to PostgreSQL ended', 'cut', cutConnections],
-  ['PostgreSQL stopped immediately', 'immediate', () => sendSignal(pidOf('postgres'), 'SIGQUIT')],
-  ['Temporal killed', 'temporal', () => sendSignal(pidOf('temporal'), 'SIGKILL')],
-  ['the worker asked to stop', 'sigterm', () => sendSignal(pidOf('worker'), 'SIGTERM')],
+  ['PostgreSQL stopped immediately', 'immediate', () => strikeAt('postgres', 'SIGQUIT')],
+  ['Temporal killed', 'temporal', () => strikeAt('temporal', 'SIGKILL')],
+  ['the worker asked to stop', 'sigterm', () => strikeAt('worker', 'SIGTERM')],
 ];
 
 test.each(FAULTS)(

@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +9,7 @@ import { createDirectoryStorage } from '../../storage/directory.ts';
 import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
+import { waitUntil } from '../support/wait.ts';
 
 const stack = useOwnStack();
 
@@ -83,17 +84,24 @@ test.for(FULL_DISKS)(
 const FAILING_SYNC = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync'];
 const canTrace = works(() => run('strace', ...FAILING_SYNC, 'true'));
 
+/** Whether a tracer is attached to each thread of a process. It follows later threads by itself. */
+const isTraced = async (pid: string): Promise<boolean> => {
+  const folder = `/proc/${pid}/task`;
+  const threads = await readdir(folder);
+  const states = await Promise.all(
+    // A thread may end in the meantime.
+    threads.map((id) => readFile(join(folder, id, 'status'), 'utf8').catch(() => '')),
+  );
+  return states.every((text) => !/^TracerPid:\s*0$/m.test(text));
+};
+
 test.skipIf(!canTrace)(
   'while a disk cannot sync, no user is deleted before a whole backup was synced',
   async () => {
     const trial = await prepareTrial(stack(), 'unsynced', USERS);
-    const tracer = spawn('strace', [
-      ...FAILING_SYNC,
-      '-e',
-      'inject=fsync:error=EIO',
-      '-p',
-      workerPid(),
-    ]);
+    const pid = workerPid();
+    const inject = ['-e', 'inject=fsync:error=EIO'];
+    const tracer = spawn('strace', [...FAILING_SYNC, ...inject, '-p', pid]);
     const ended = once(tracer, 'exit');
     const triedAgain = async () => {
       const [row] = await stack().sql<object>(
@@ -103,8 +111,10 @@ test.skipIf(!canTrace)(
       );
       return row;
     };
-    const jobId = await trial.start();
+    let jobId = '';
     try {
+      await waitUntil(() => isTraced(pid));
+      jobId = await trial.start();
       await expect.poll(triedAgain).toEqual({ again: true, deleted: 0 });
     } finally {
       tracer.kill('SIGINT');

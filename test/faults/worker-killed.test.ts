@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { CrashPoint } from '../../activities/deps.ts';
 import { hasCrashedAt, orderCrash } from '../support/stack/crash-at.ts';
-import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
+import { allDeleted, prepareTrial, TRIAL_TIMEOUT_MS } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 
@@ -24,9 +24,10 @@ test.each(POINTS)(
     const { dataDir } = stack();
     const trial = await prepareTrial(stack(), point.replace(':', '-'), USERS);
     await orderCrash(dataDir, point);
-    const job = await trial.admin.finish(await trial.start());
+    const job = await trial.finish(await trial.start());
     expect(hasCrashedAt(dataDir, point), 'the crash point was reached').toBe(true);
     expect(job).toMatchObject(allDeleted(trial));
     await expectInvariants(trial);
   },
+  TRIAL_TIMEOUT_MS,
 );

@@ -1,15 +1,22 @@
-import type { ApiClient } from '../../../local/api-client.ts';
+import type { ApiClient, Job } from '../../../local/api-client.ts';
 import type { Trial } from '../database/invariants.ts';
 import type { TestStack } from './stack.ts';
 import { addWitness } from '../database/witness.ts';
 
 const IN_INDIA = { type: 'filter', filter: { field: 'country', op: 'is', value: 'IN' } };
 
+/** A time limit for a test whose job is interrupted. */
+export const TRIAL_TIMEOUT_MS = 300_000;
+/** Shorter, so that the error names the job. */
+const FINISH_DEADLINE_MS = 240_000;
+
 /** A trial through the API. */
 export interface FaultTrial extends Trial {
   admin: ApiClient;
   /** Starts a deletion of four users in five, confirmed by a preview. @returns the job's id */
   start: () => Promise<string>;
+  /** Waits until the job has ended, also after interruptions that cost much time. */
+  finish: (jobId: string) => Promise<Job>;
 }
 
 /**
@@ -47,6 +54,7 @@ export const prepareTrial = async (
       });
       return id;
     },
+    finish: (jobId) => admin.finish(jobId, () => {}, FINISH_DEADLINE_MS),
   };
 };
 
