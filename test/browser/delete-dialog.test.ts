@@ -2,6 +2,7 @@ import type { Locator, Page } from 'playwright-core';
 import { expect, test, type TestContext } from 'vitest';
 import { expectAccessibleInEachLook } from '../support/browser/accessibility.ts';
 import { temporalAway } from '../support/browser/away.ts';
+import { pauseClock, seeSoon } from '../support/browser/clock.ts';
 import { type OpenOptions, useConsole } from '../support/browser/console.ts';
 import {
   addMovedDeletion,
@@ -19,14 +20,12 @@ import { holdUp } from '../support/hold-up.ts';
 const { stack, open } = useConsole();
 let count = 0;
 
+type ArrangeOptions = OpenOptions & { users?: number; inParis?: number };
+
 /** A place with 150 users in Paris, with the page of a deletion that leads to the dialog. */
 const arrange = async (
   context: TestContext,
-  {
-    users = 1_000,
-    inParis = 149,
-    ...options
-  }: OpenOptions & { users?: number; inParis?: number } = {},
+  { users = 1_000, inParis = 149, ...options }: ArrangeOptions = {},
 ) => {
   count += 1;
   const place = await addPlace(stack(), `dialog-${count}`, { users, inParis });
@@ -242,16 +241,19 @@ test('a double click starts one job', async (context) => {
 const DELETIONS = '**/v1/deletions';
 
 test('if the connection is lost, the same key is sent again, and one job has started', async (context) => {
-  const { page, place } = await arrange(context, { isCut: true });
+  const { page, place } = await arrange(context, { isCut: true, hasClock: true });
   const { sent, keys, mend } = await loseAnswers(page, DELETIONS, { reaches: true });
   const dialog = await openDialog(page);
   await fill(dialog, '150');
+  // While the clock stands still, only the button sends again.
+  await pauseClock(page);
   await confirm(dialog);
-  await dialog.getByText('No answer came: it may have started.').waitFor();
-  await dialog.getByText(/with the same key, so it cannot start twice\.$/).waitFor();
+  await seeSoon(page, dialog.getByText('No answer came: it may have started.'));
+  await seeSoon(page, dialog.getByText(/with the same key, so it cannot start twice\.$/));
   expect(await dialog.getByLabel('Reason').isDisabled()).toBe(true);
   mend();
   await dialog.getByRole('button', { name: 'Try now' }).click();
+  await page.clock.resume();
   await arrive(page);
   expect(sent.length).toBeGreaterThan(1);
   expect(keys()).toHaveLength(1);

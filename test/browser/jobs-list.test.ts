@@ -137,28 +137,33 @@ test('the first failure is shown at once, and the list comes back by itself, wit
 });
 
 test('rows of another filter have no time, and an empty list of another filter states nothing', async (context) => {
-  const page = await open(context, '/jobs', { key: place.key, isCut: true });
+  const page = await open(context, '/jobs', { key: place.key, isCut: true, hasClock: true });
   await page.getByRole('row').nth(1).waitFor();
   const deletions = '**/v1/jobs?type=deletion*';
   await page.route(deletions, (route) => route.abort('connectionreset'));
+  // While the clock stands still, only a button tries again.
+  await pauseClock(page);
   await page.getByLabel('Type').selectOption('deletion');
   const notice = page.getByRole('status').filter({ hasText: 'Offline.' });
-  await notice.getByText('You see what was here before your last change.').waitFor();
+  await seeSoon(page, notice.getByText('You see what was here before your last change.'));
   expect(await page.getByText('What you see is from').count()).toBe(0);
   await page.unroute(deletions);
   await notice.getByRole('button', { name: 'Try now' }).click();
+  await page.clock.resume();
   await expect.poll(() => page.getByRole('row').count()).toBe(2);
 
   await page.goto('/jobs?type=deletion&state=failed');
   await page.getByText('No job matches.').waitFor();
   const all = '**/v1/jobs?limit=50';
   await page.route(all, (route) => route.abort('connectionreset'));
+  await pauseClock(page);
   await page.getByRole('button', { name: 'Clear filters' }).click();
   const alert = page.getByRole('alert').filter({ hasText: 'The server cannot be reached' });
-  await alert.waitFor();
+  await seeSoon(page, alert);
   expect(await page.getByText('No jobs yet.').count()).toBe(0);
   await page.unroute(all);
   await alert.getByRole('button', { name: 'Try again' }).click();
+  await page.clock.resume();
   await expect.poll(() => page.getByRole('row').count()).toBe(51);
 });
 
