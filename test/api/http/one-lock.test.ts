@@ -7,7 +7,7 @@ const api = useApi(
   {},
   {
     maxConnections: 6,
-    timeouts: { statement_timeout: '30s', lock_timeout: '8s' },
+    timeouts: { statement_timeout: '30s', lock_timeout: '20s' },
     shares: { ownerOf: ownerOfRequest, each: 3, maxWaiting: 5, waitMs: 1_000 },
   },
 );

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { StorageError } from '../../../storage/storage.ts';
 import { useApi } from '../support.ts';
+import { waitUntil } from '../../support/wait.ts';
 
 const api = useApi();
 
@@ -121,11 +122,20 @@ test('a log line has the job id beside the request id, and the job keeps the id 
   for (const { time } of lines) expect(time).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
 });
 
-const ready = async () => {
-  // The API caches this answer for a second.
-  await sleep(1_100);
-  return api().call('GET', '/readyz');
-};
+/**
+ * The present readiness. On a busy machine, a part may not respond within two seconds. Then this
+ * asks again, unless the test itself keeps the part from responding.
+ */
+const ready = (silent?: '/storage' | '/temporal') =>
+  waitUntil(async () => {
+    // The API caches this answer for a second.
+    await sleep(1_100);
+    const answer = await api().call('GET', '/readyz');
+    const errors = (answer.body.errors ?? []) as { pointer: string; detail: string }[];
+    const isLate = ({ pointer, detail }: (typeof errors)[number]) =>
+      detail.endsWith('does not respond.') && pointer !== silent;
+    return !errors.some(isLate) && answer;
+  });
 
 test('readyz requires database, schema, storage and Temporal, and warns when no worker serves the queue', async () => {
   const { starter, database, storage } = api();
@@ -154,7 +164,7 @@ test('readyz requires database, schema, storage and Temporal, and warns when no 
   expect(await ready()).toMatchObject({ status: 200, body: { status: 'ok', warnings: [] } });
 
   starter.isAway = true;
-  const away = await ready();
+  const away = await ready('/temporal');
   starter.isAway = false;
   expect(away).toMatchObject({
     status: 503,
@@ -166,16 +176,17 @@ test('readyz requires database, schema, storage and Temporal, and warns when no 
   });
   expect(away.headers['retry-after']).toBe('5');
 
-  vi.spyOn(storage, 'check').mockRejectedValueOnce(
-    new StorageError('', Object.assign(new Error(), { code: 'EROFS' })),
-  );
+  const check = vi
+    .spyOn(storage, 'check')
+    .mockRejectedValue(new StorageError('', Object.assign(new Error(), { code: 'EROFS' })));
   expect((await ready()).body.errors).toEqual([
     { pointer: '/storage', detail: 'the storage is not writable.' },
   ]);
-  vi.spyOn(storage, 'check').mockImplementationOnce(() => new Promise(() => {}));
-  expect((await ready()).body.errors).toEqual([
+  check.mockImplementation(() => new Promise(() => {}));
+  expect((await ready('/storage')).body.errors).toEqual([
     { pointer: '/storage', detail: 'the storage does not respond.' },
   ]);
+  check.mockRestore();
 
   await query('ALTER TABLE kysely_migration RENAME TO kysely_migration_away');
   const bare = await ready();

@@ -52,7 +52,7 @@ test('a count that is aborted is over at once, and soon afterwards in PostgreSQL
 test('without the check of the connection, PostgreSQL would go on counting', async () => {
   const client = await database().api.pool.connect();
   const going = client.query(
-    `SELECT count(*) FROM generate_series(1, 100) n WHERE pg_sleep(0.1) IS NOT NULL`,
+    `SELECT count(*) FROM generate_series(1, 1000) n WHERE pg_sleep(0.1) IS NOT NULL`,
   );
   going.catch(() => {});
   await expect.poll(runningCounts).toBe(1);
