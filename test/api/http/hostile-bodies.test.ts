@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
+import { collectGarbage } from '../../support/collect-garbage.ts';
 import { createRandom, spoil } from '../../support/http/hostile-bodies.ts';
 import { useApi } from '../support.ts';
 
@@ -70,8 +69,7 @@ const BODILESS: readonly Target[] = [
 ];
 
 const heapAfterCollection = (): number => {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
+  collectGarbage();
   return process.memoryUsage().heapUsed;
 };
 

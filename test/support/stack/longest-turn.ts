@@ -1,16 +1,19 @@
+import { collectGarbage } from '../collect-garbage.ts';
+
 /** A machine that stands still for a moment makes one turn long, but not three. */
 const ATTEMPTS = 3;
 
 /**
  * The longest time in which no other work of the process could run, as a share of the total time of
  * `work`. The work is done up to three times, until the share is below `limit`: code that blocks
- * other work does so each time.
+ * other work does so each time. The garbage of earlier work is collected before each attempt.
  */
 export const longestTurnShare = async (
   work: () => Promise<unknown>,
   limit: number,
 ): Promise<number> => {
   for (let attempt = 1; ; attempt++) {
+    collectGarbage();
     const share = await measure(work);
     if (share < limit || attempt === ATTEMPTS) return share;
   }

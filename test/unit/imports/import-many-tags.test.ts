@@ -21,7 +21,8 @@ const timeOf = (count: number): number => {
 
 test('four times as many lines of one user take less than ten times as long to join', () => {
   timeOf(500);
-  const ratios = [1, 2, 3].map(() => timeOf(4_000) / timeOf(1_000)).toSorted((a, b) => a - b);
+  // Other work of the machine only adds time, so the least time of each is the closest.
+  const leastOf = (count: number) => Math.min(...Array.from({ length: 5 }, () => timeOf(count)));
   // In quadratic time, the ratio would be 16.
-  expect(ratios[1]).toBeLessThan(10);
+  expect(leastOf(4_000) / leastOf(1_000)).toBeLessThan(10);
 });

@@ -28,13 +28,13 @@ test.each([
 ])('lines that %s take less than five times as long to read as others', async (_what, line) => {
   const [usual, these] = ['1,2\n', line].map((one) => `a,b\n${one.repeat(100_000)}`);
   await secondsOf(usual!);
-  const ratios: number[] = [];
-  for (let round = 0; round < 3; round++) {
-    const [one, other] = [await secondsOf(usual!), await secondsOf(these!)];
-    ratios.push(other / one);
+  // Other work of the machine only adds time, so the least time of each is the closest.
+  const least = { usual: Infinity, these: Infinity };
+  for (let round = 0; round < 5; round++) {
+    least.usual = Math.min(least.usual, await secondsOf(usual!));
+    least.these = Math.min(least.these, await secondsOf(these!));
   }
-  const [, median] = ratios.toSorted((a, b) => a - b);
-  expect(median).toBeLessThan(5);
+  expect(least.these / least.usual).toBeLessThan(5);
 });
 
 test.each([
