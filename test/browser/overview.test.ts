@@ -27,10 +27,18 @@ const addNeeds = async ({ workspaceId, api }: Place): Promise<void> => {
   await api.succeed('POST', '/v1/delete-all-requests', { reason: 'the contract has ended' });
 };
 
+/** Moves the users and the ends of jobs to one day in UTC, because midnight may have passed. */
+const moveToOneDay = async ({ workspaceId }: Place): Promise<void> => {
+  const noon = `date_trunc('day', now(), 'UTC') - interval '12 hours'`;
+  await stack().sql(`UPDATE users SET created_at = ${noon} WHERE workspace_id = $1`, [workspaceId]);
+  await stack().sql(`UPDATE jobs SET finished_at = ${noon} WHERE workspace_id = $1`, [workspaceId]);
+};
+
 beforeAll(async () => {
   place = await addPlace(stack(), 'overview', { users: 200, inParis: 60 });
   await place.api.finish(await beginDeletion(place));
   await addNeeds(place);
+  await moveToOneDay(place);
 });
 
 test('an admin sees the users, what needs a person, and the last 30 days by day', async (context) => {
