@@ -12,7 +12,7 @@ import { sendSignal } from '../../local/processes/stop-process.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { startTemporal, type TemporalOptions } from '../../local/temporal/temporal.ts';
 import { CLI_FOLDERS } from '../support/stack/temporal-programs.ts';
-import { CACHE_FOLDER } from '../support/stack/builds.ts';
+import { CACHE_FOLDER, CONSOLE_FOLDER, shareBuilds } from '../support/stack/builds.ts';
 
 // Every test forces the race: a port is taken between its choice and its opening.
 vi.mock('../../local/ports.ts', { spy: true });
@@ -109,10 +109,14 @@ test('a port that is set and taken is an error that names the setting, without a
   expect(readdirSync(dataDir)).toEqual([]);
 });
 
-const startOne = (folder: string): Promise<Stack> => {
+/** Starts a stack in a folder, with the builds of the run. */
+const startOne = async (folder: string): Promise<Stack> => {
   const zero = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
+  const place = { CONSOLE_DIR: CONSOLE_FOLDER, KEEPSAKE_DATA_DIR: join(dataDir, folder) };
+  mkdirSync(place.KEEPSAKE_DATA_DIR, { mode: 0o700 });
+  await shareBuilds(place.KEEPSAKE_DATA_DIR);
   return startStack({
-    env: readLocalEnv({ ...zero, KEEPSAKE_DATA_DIR: join(dataDir, folder) }),
+    env: readLocalEnv({ ...zero, ...place }),
     inherited: { PATH: process.env['PATH'], TMPDIR: process.env['TMPDIR'] },
     log: () => {},
     headless: true,
