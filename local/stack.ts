@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { realpathSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type LocalEnv, withoutEmpty } from '../config.ts';
 import { openDataFolder, writePrivateJson } from './data-folder.ts';
@@ -16,6 +16,7 @@ import { openPorts } from './stack-ports.ts';
 import { startServers, type Servers, type StartContext } from './stack-servers.ts';
 import type { Supervised } from './processes/supervise.ts';
 import { cliFolderIn, cliFoldersOf } from './temporal/temporal-cli.ts';
+import { keepAbandoned } from './processes/temporary-owner.ts';
 import { waitUntilReady } from './processes/wait-until-ready.ts';
 
 const MAIN_FILES = { api: 'api/main.ts', worker: 'worker/main.ts' };
@@ -100,8 +101,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   options.signal?.throwIfAborted();
   const inherited = withoutEmpty(options.inherited ?? process.env);
   await checkGivenServers(env, inherited, log);
-  await openDataFolder(dataDir);
-  const unlock = lockDataFolder(dataDir);
+  const unlock = await claimDataFolder(dataDir, isThrowaway);
   const infoFile = join(dataDir, 'local.json');
   const record = openProcessRecord(dataDir);
   const servers: Stoppable[] = [];
@@ -159,6 +159,14 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     await stop();
     throw error;
   }
+};
+
+/** Makes the folder if needed, and locks it. Returns the function that releases it. */
+const claimDataFolder = async (dataDir: string, isThrowaway: boolean): Promise<() => void> => {
+  await openDataFolder(dataDir);
+  const unlock = lockDataFolder(dataDir);
+  if (!isThrowaway) keepAbandoned(realpathSync(dataDir));
+  return unlock;
 };
 
 /** Stops the groups one after another, even if an earlier group has failed. */

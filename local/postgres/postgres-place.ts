@@ -12,9 +12,12 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { markOwner, sweepAbandonedClusters } from './abandoned-clusters.ts';
+import { identify, type ProcessIdentity } from '../processes/process-identity.ts';
+import { findTemporaryOwner } from '../processes/temporary-owner.ts';
+import { CLUSTER_NAME, isMarkedFor, markNewCluster, readMark, renewMark } from './cluster-mark.ts';
 import { completeInPlace, copyBinaries, findPostgresBinaries } from './postgres-binaries.ts';
 import { canEnter, canReadTree, findServerUser, isRoot, type ServerUser } from './server-user.ts';
+import { describeUnused, removeThrowaways } from './throwaway-clusters.ts';
 
 /** Where PostgreSQL runs: its programs, its home folder, and its user if not the current one. */
 export interface PostgresPlace {
@@ -23,33 +26,56 @@ export interface PostgresPlace {
   user: ServerUser | undefined;
 }
 
+/** The database of a data folder or the link to it, its password, and the keys that it knows. */
+const DATABASE_FILES = [CLUSTER_NAME, 'postgres.json', 'keys.json', 'demo.json'];
+
 /** Folders for files that PostgreSQL's user must read if it cannot enter the data folder. */
 const REACHABLE_BASES = ['/var/lib/keepsake', '/var/tmp/keepsake'];
 
+export interface PlaceOptions {
+  /** A new database outside the data folder may be removed once this process has ended. */
+  isThrowaway?: boolean | undefined;
+  log?: ((line: string) => void) | undefined;
+}
+
 /**
- * Removes databases outside their data folder if that folder no longer exists or is `dataDir`;
- * except `current`.
+ * Removes databases outside their data folder if tests or a demo made them, and their process has
+ * ended or their data folder was in `removed`.
  */
-export const sweepAbandonedDatabases = (dataDir?: string, current?: string): void => {
-  for (const base of REACHABLE_BASES.filter(isOurs)) sweepAbandonedClusters(base, dataDir, current);
+export const removeThrowawayDatabases = (removed?: string): void => {
+  for (const base of REACHABLE_BASES.filter(isOurs)) removeThrowaways(base, removed);
 };
 
 /**
  * Finds the home folder of an earlier start, or creates it where PostgreSQL's user can enter it.
+ *
+ * @throws Error when the home folder of an earlier start belongs to another data folder
  */
-export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
+export const preparePostgresPlace = (
+  dataDir: string,
+  options: PlaceOptions = {},
+): PostgresPlace => {
   const binaries = findPostgresBinaries();
   const found = findHome(dataDir);
+  const throwawayOf =
+    findTemporaryOwner(realpathSync(dataDir)) ??
+    (options.isThrowaway === true ? identify(process.pid) : undefined);
+  if (found !== undefined && databaseElsewhere(dataDir) !== undefined) {
+    renewMark(found, dataDir, throwawayOf);
+  }
   if (!isRoot()) {
     const home = found ?? linkIn(dataDir);
     mkdirSync(home, { recursive: true, mode: 0o700 });
     const folder = completeInPlace(binaries) ? binaries.folder : copyBinaries(binaries, dataDir);
     return { binaries: folder, home, user: undefined };
   }
-  sweepAbandonedDatabases(realpathSync(dataDir), found);
+  removeThrowawayDatabases();
+  for (const base of REACHABLE_BASES.filter(isOurs)) {
+    for (const line of describeUnused(base, found)) options.log?.(line);
+  }
   // Existing data is served by the user that owns it.
   const user = found === undefined ? findServerUser() : ownerOf(found);
-  const home = found ?? makeHome(dataDir, user);
+  const home = found ?? makeHome(dataDir, user, throwawayOf);
   if (user.uid === 0 || !canEnter(home, user)) {
     throw new Error(
       `PostgreSQL's user (${user.name}) cannot access ${home}: give access to each folder above it ` +
@@ -74,11 +100,17 @@ export const databaseElsewhere = (dataDir: string): string | undefined => {
 export const hasDatabase = (dataDir: string): boolean =>
   lstatSync(linkIn(dataDir), { throwIfNoEntry: false }) !== undefined;
 
-/** Removes a data folder's database, and all that depends on it. No server may run on it. */
+/**
+ * Removes a data folder's database, and all that depends on it. No server may run on it. A database
+ * outside that belongs to another data folder stays.
+ */
 export const removeDatabase = (dataDir: string): void => {
   const home = databaseElsewhere(dataDir);
-  if (home !== undefined) rmSync(home, { recursive: true, force: true });
-  for (const name of ['postgres', 'postgres.json', 'keys.json', 'demo.json']) {
+  const mark = home === undefined ? undefined : readMark(home);
+  if (home !== undefined && mark !== undefined && isMarkedFor(mark, dataDir)) {
+    rmSync(home, { recursive: true, force: true });
+  }
+  for (const name of DATABASE_FILES) {
     rmSync(join(dataDir, name), { recursive: true, force: true });
   }
 };
@@ -105,11 +137,11 @@ const findHome = (dataDir: string): string | undefined => {
   if (existsSync(link)) return realpathSync(link);
   throw new Error(
     `The database of ${dataDir} was in ${readlinkSync(link)}, which no longer exists. Restore that folder, ` +
-      `or remove ${dataDir} to start with an empty database.`,
+      'or set KEEPSAKE_DATA_DIR to a new folder to start with an empty database.',
   );
 };
 
-const linkIn = (dataDir: string): string => join(dataDir, 'postgres');
+const linkIn = (dataDir: string): string => join(dataDir, CLUSTER_NAME);
 
 const ownerOf = (home: string): ServerUser => {
   const { uid, gid } = statSync(home);
@@ -117,7 +149,11 @@ const ownerOf = (home: string): ServerUser => {
 };
 
 /** The home folder in use: in the data folder, or where its link `postgres` points. */
-const makeHome = (dataDir: string, user: ServerUser): string => {
+const makeHome = (
+  dataDir: string,
+  user: ServerUser,
+  throwawayOf: ProcessIdentity | undefined,
+): string => {
   const link = linkIn(dataDir);
   if (canEnter(dirname(realpathSync(dataDir)), user)) letThrough(dataDir, user);
   if (canEnter(dataDir, user)) {
@@ -128,7 +164,7 @@ const makeHome = (dataDir: string, user: ServerUser): string => {
   const hash = createHash('sha256').update(realpathSync(dataDir)).update(randomBytes(16));
   const home = join(findBase(user), hash.digest('hex').slice(0, 16));
   makePrivateFolder(home, user);
-  markOwner(home, realpathSync(dataDir));
+  markNewCluster(home, dataDir, throwawayOf);
   symlinkSync(home, link);
   return home;
 };

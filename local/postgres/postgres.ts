@@ -70,7 +70,10 @@ export interface PostgresOptions {
   dataDir: string;
   /** Override the default settings. Undefined leaves a setting to the data's own file. */
   settings?: Record<string, string | undefined>;
-  /** Stops without waiting, because the data will be removed. */
+  /**
+   * Stops without waiting, because the data will be removed. A later start may remove a new
+   * database outside the data folder once this process has ended.
+   */
   isThrowaway?: boolean | undefined;
   onStart?: (pid: number) => void;
   onRestart?: (pid: number) => void;
@@ -100,7 +103,7 @@ const environment = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 export const startPostgres = async (options: PostgresOptions): Promise<Postgres> => {
   const { dataDir, signal } = options;
   await openDataFolder(dataDir);
-  const place = preparePostgresPlace(dataDir);
+  const place = preparePostgresPlace(dataDir, options);
   const accountFile = join(dataDir, 'postgres.json');
   const account = await openAccount(place, accountFile);
   if (!existsSync(dataOf(place))) await createCluster(place, account.password);

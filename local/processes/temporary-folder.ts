@@ -1,14 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readJson, writePrivateJson } from '../data-folder.ts';
-import { sweepAbandonedDatabases } from '../postgres/postgres-place.ts';
-import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+import { removeThrowawayDatabases } from '../postgres/postgres-place.ts';
 import { PROCESS_RECORD, stopOrphans } from './process-record.ts';
-
-/** A file in a temporary folder that identifies the process that made the folder. */
-const OWNER_FILE = 'owner.json';
+import { isAbandoned, markTemporary } from './temporary-owner.ts';
 
 export interface TemporaryFolder {
   path: string;
@@ -30,18 +26,8 @@ export const openTemporaryFolder = async (
     if (isAbandoned(join(base, name))) await removeFolder(join(base, name));
   }
   const path = mkdtempSync(join(base, prefix));
-  writePrivateJson(join(path, OWNER_FILE), identify(process.pid));
+  markTemporary(path);
   return { path, remove: async () => (existsSync(path) ? removeFolder(path) : undefined) };
-};
-
-/** Also false for a new folder that has no owner file yet. */
-const isAbandoned = (path: string): boolean => {
-  try {
-    const owner = readJson(join(path, OWNER_FILE)) as ProcessIdentity | undefined;
-    return owner !== undefined && !isAlive(owner);
-  } catch {
-    return false;
-  }
 };
 
 const removeFolder = async (path: string): Promise<void> => {
@@ -50,7 +36,8 @@ const removeFolder = async (path: string): Promise<void> => {
   for (const { parentPath } of entries.filter(({ name }) => name === PROCESS_RECORD)) {
     await stopOrphans(parentPath, () => {});
   }
+  const realPath = realpathSync(path);
   // Measured: for a database, rmSync takes 1.5 s and rm takes 0.2 s.
   await rm(path, { recursive: true, force: true, maxRetries: 5 });
-  sweepAbandonedDatabases();
+  removeThrowawayDatabases(realPath);
 };

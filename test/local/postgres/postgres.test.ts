@@ -1,12 +1,11 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { databaseElsewhere, removeDataFolder } from '../../../local/postgres/postgres-place.ts';
+import { removeDataFolder } from '../../../local/postgres/postgres-place.ts';
 import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import { identify } from '../../../local/processes/process-identity.ts';
-import { isRoot } from '../../../local/postgres/server-user.ts';
 import { sendSignal } from '../../../local/processes/stop-process.ts';
 import { waitFor } from '../../support/wait.ts';
 
@@ -86,17 +85,3 @@ test('a second server on the same data is refused while the starter of the first
   await expect(startPostgres({ dataDir })).rejects.toThrow('already runs');
   expect(await query(postgres.url, 'SELECT 1')).toEqual([1]);
 });
-
-test.runIf(isRoot())(
-  'the next start removes a database whose data folder was removed',
-  async () => {
-    postgres = await startPostgres({ dataDir });
-    await postgres.stop();
-    const home = databaseElsewhere(dataDir)!;
-    rmSync(dataDir, { recursive: true });
-    expect(existsSync(home)).toBe(true);
-    postgres = await startPostgres({ dataDir });
-    expect(existsSync(home)).toBe(false);
-    expect(await query(postgres.url, 'SELECT 1')).toEqual([1]);
-  },
-);

@@ -15,6 +15,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { identify } from '../../../local/processes/process-identity.ts';
 import { openProcessRecord } from '../../../local/processes/process-record.ts';
 import { openTemporaryFolder } from '../../../local/processes/temporary-folder.ts';
+import { findTemporaryOwner, keepAbandoned } from '../../../local/processes/temporary-owner.ts';
 
 const PREFIX = 'keepsake-trial-';
 /** Creates a folder with a data folder in it, prints its path, and waits to be killed. */
@@ -97,11 +98,27 @@ test('the folder of a killed process is removed when the next folder with its pr
   expect([other, second].map(({ path }) => existsSync(path))).toEqual([true, true]);
 });
 
-test('a folder without an owner stays, because another process may be creating it', async () => {
+test('an abandoned folder on which a person starts Keepsake is kept, with its process', async () => {
+  const maker = await startMaker();
+  const dataDir = join(maker.path, 'data');
+  keepAbandoned(dataDir);
+  expect(findTemporaryOwner(dataDir)).toBeDefined();
+  await maker.kill();
+  expect(findTemporaryOwner(dataDir)).toBeUndefined();
+  const pid = startSleeper(dataDir);
+  keepAbandoned(dataDir);
+  await openTemporaryFolder(PREFIX, base);
+  expect(existsSync(maker.path)).toBe(true);
+  expect(identify(pid)).toBeDefined();
+});
+
+test('a folder without an owner, or with an incomplete one, stays, because another process may be creating it', async () => {
   const fresh = join(base, `${PREFIX}fresh`);
   mkdirSync(fresh);
   await openTemporaryFolder(PREFIX, base);
-  writeFileSync(join(fresh, 'owner.json'), '{"pid":');
-  await openTemporaryFolder(PREFIX, base);
+  for (const mark of ['{"pid":', `{"pid":${process.pid}}`]) {
+    writeFileSync(join(fresh, 'owner.json'), mark);
+    await openTemporaryFolder(PREFIX, base);
+  }
   expect(existsSync(fresh)).toBe(true);
 });
