@@ -8,7 +8,7 @@ import type { HeldPort } from './held-port.ts';
 import { runKeepsakeProcess } from './processes/keepsake-process.ts';
 import { lockDataFolder } from './processes/lock.ts';
 import { apiUrlOf, processEnv, publicUrlOf } from './processes/process-env.ts';
-import { hasDatabase, removeDatabase } from './postgres/postgres-place.ts';
+import { hasDatabase, listDatabaseFiles, removeDatabase } from './postgres/postgres-place.ts';
 import { programOf } from './processes/programs.ts';
 import { openProcessRecord, stopOrphans } from './processes/process-record.ts';
 import { openSecrets } from './secrets.ts';
@@ -107,14 +107,15 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   const servers: Stoppable[] = [];
   const processes: Stoppable[] = [];
   let publish: (() => void) | undefined;
-  // Whether the database may be removed: this start created it, and was not ready yet.
+  const olderFiles = listDatabaseFiles(dataDir);
+  // Whether the database may be removed: this start created it, and nobody has a key for it yet.
   let isDisposable = env.DATABASE_URL === undefined && !hasDatabase(dataDir);
 
   const stopOnce = async (): Promise<void> => {
     publish = undefined;
     rmSync(infoFile, { force: true });
     await stopInOrder(isThrowaway ? [[...processes, ...servers]] : [processes, servers]);
-    if (isDisposable) removeDatabase(dataDir);
+    if (isDisposable) removeDatabase(dataDir, olderFiles);
     record.clear();
     unlock();
   };
@@ -147,11 +148,12 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     processes.push(...Object.values(running));
     await waitForApi(context, running);
 
+    // From here on people get keys, and can add users.
+    isDisposable = false;
     const info = () => infoOf(context, started, running);
     // Never into a database given by the environment.
     const isSeeded = demo && started.database.server !== undefined;
     const newKeys = isSeeded ? await seedDemo({ ...context, info: info() }) : undefined;
-    isDisposable = false;
     publish = () => writePrivateJson(infoFile, info());
     publish();
     return { info, newKeys, stop };

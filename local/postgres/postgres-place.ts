@@ -100,17 +100,25 @@ export const databaseElsewhere = (dataDir: string): string | undefined => {
 export const hasDatabase = (dataDir: string): boolean =>
   lstatSync(linkIn(dataDir), { throwIfNoEntry: false }) !== undefined;
 
+/** The names of those files in the data folder that belong to a database. */
+export const listDatabaseFiles = (dataDir: string): string[] =>
+  DATABASE_FILES.filter(
+    (name) => lstatSync(join(dataDir, name), { throwIfNoEntry: false }) !== undefined,
+  );
+
 /**
  * Removes a data folder's database, and all that depends on it. No server may run on it. A database
  * outside that belongs to another data folder stays.
+ *
+ * @param kept names of files that stay: they are older than the database
  */
-export const removeDatabase = (dataDir: string): void => {
+export const removeDatabase = (dataDir: string, kept: readonly string[] = []): void => {
   const home = databaseElsewhere(dataDir);
   const mark = home === undefined ? undefined : readMark(home);
   if (home !== undefined && mark !== undefined && isMarkedFor(mark, dataDir)) {
     rmSync(home, { recursive: true, force: true });
   }
-  for (const name of DATABASE_FILES) {
+  for (const name of DATABASE_FILES.filter((each) => !kept.includes(each))) {
     rmSync(join(dataDir, name), { recursive: true, force: true });
   }
 };
