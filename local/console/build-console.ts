@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -25,6 +26,15 @@ const compressAll = async (folder: string): Promise<void> => {
   }
 };
 
+/** What a build and its hash leave in the folder, also if they were interrupted. */
+const OF_A_BUILD = /^(?:\.vite|assets|index\.html|sources\.sha256|\.[0-9a-f]{12}\.tmp)$/;
+
+/** The first file or folder in a folder that is not part of a build. */
+const findForeign = async (folder: string): Promise<string | undefined> => {
+  const names = existsSync(folder) ? await readdir(folder) : [];
+  return names.toSorted().find((name) => !OF_A_BUILD.test(name));
+};
+
 const [target] = process.argv.slice(2);
 if (target === undefined) {
   console.error('Usage: npm run build:console -- <folder>\n\nThe folder is emptied first.');
@@ -33,6 +43,14 @@ if (target === undefined) {
 // Tests set another value, and React would be built with its checks for developers.
 process.env['NODE_ENV'] = 'production';
 const outDir = resolve(target);
+const foreign = await findForeign(outDir);
+if (foreign !== undefined) {
+  console.error(
+    `${outDir} holds ${foreign}, which is not part of a build of the console, and a build empties ` +
+      'its folder. Name a new or an empty folder, or remove these files first.',
+  );
+  process.exit(1);
+}
 await build({
   configFile: join(PROJECT_FOLDER, 'web', 'vite.config.ts'),
   build: { outDir },

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
@@ -7,6 +7,7 @@ import { openConsole } from '../../api/console/console-build.ts';
 import { hashConsoleSources } from '../../local/console/console-sources.ts';
 import { prepareConsole } from '../../local/console/prepare-console.ts';
 import { writePrivateFile } from '../../local/data-folder.ts';
+import { runScript } from '../../local/processes/keepsake-process.ts';
 import { NONCE_PLACEHOLDER } from '../../rules/console-paths.ts';
 import { CONSOLE_FOLDER } from '../support/stack/builds.ts';
 
@@ -32,6 +33,16 @@ test('a stop of the start ends the build, and leaves nothing that counts as buil
   stopping.abort(new Error('stopped'));
   await expect(building).rejects.toThrow('stopped');
   expect(existsSync(join(dataDir, 'console', 'sources.sha256'))).toBe(false);
+});
+
+test('a folder with other files than a build, such as a data folder, is refused and stays', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'keepsake-build-'));
+  mkdirSync(join(dataDir, 'files'));
+  writePrivateFile(join(dataDir, 'files', 'backup.csv.zst'), 'users');
+  await expect(runScript('local/console/build-console.ts', [dataDir], undefined)).rejects.toThrow(
+    `${dataDir} holds files, which is not part of a build of the console, and a build empties its folder`,
+  );
+  expect(readFileSync(join(dataDir, 'files', 'backup.csv.zst'), 'utf8')).toBe('users');
 });
 
 test('each larger file of the build has both compressed forms, with the same content', () => {
