@@ -153,7 +153,8 @@ const checkColumns = (names: readonly string[], options: HeaderOptions) => {
   const faults: HeaderFault[] = [];
   const seen = new Set<string>();
   const fields = names.map((name) => fieldOf(name, mapping));
-  const findMeant = createNameFinder(fieldNames(types).filter((name) => !fields.includes(name)));
+  const given = new Set(fields);
+  const findMeant = createNameFinder(fieldNames(types).filter((name) => !given.has(name)));
   const meant = new Set<string>();
   for (const [index, name] of names.entries()) {
     const column = findColumn(name, index, options);

@@ -4,6 +4,8 @@ import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 export interface JoinCheckOptions {
   /** The columns, as the header names them. */
   names: readonly string[];
+  /** Number of columns up to the last one that is not padding. A file's padding may be long. */
+  width: number;
   /** The column that identifies the user. */
   key: string;
   /**
@@ -43,30 +45,24 @@ export const withoutEmptyEnd = (cells: readonly string[]): readonly string[] =>
  * Undefined for any other line, and for a line that names columns from its first cell on, with the
  * file's own separator.
  */
-export const createJoinCheck = ({ names, key, known, separator }: JoinCheckOptions) => {
-  const own = new Set(names);
-  const others = SEPARATORS.filter((other) => other !== separator);
+export const createJoinCheck = ({ names, width, key, known, separator }: JoinCheckOptions) => {
   const isDistinct = DISTINCT_NAME.test(key);
+  const createJudge = judgeOf({ names, own: new Set(names), key, isDistinct });
+  const firstNames = withoutPadding(known, names, width);
+  const others = SEPARATORS.filter((other) => other !== separator);
 
-  const judge = (found: readonly string[]): Join | undefined => {
-    const all = new Set(found);
-    if (all.size < found.length) return undefined;
-    if (found.length === names.length && found.every((name) => own.has(name))) {
-      return found.every((name, at) => name === names[at]) ? 'same' : 'other';
-    }
-    return all.has(key) && found.length > (isDistinct ? 1 : 2) ? 'other' : undefined;
-  };
   /** For cells of which the last one is a name. */
   const judgeCells = (cells: readonly string[]): Join | undefined => {
     const at = cells.findLastIndex((cell) => !known.has(withoutMark(cell)));
     const tail = cells.slice(at + 1).map(withoutMark);
     const before = cells[at];
-    if (before === undefined) return judge(tail);
-    for (const name of known) {
+    if (before === undefined) return createJudge(tail.slice(1))(tail[0] ?? '');
+    const judge = createJudge(tail);
+    for (const name of firstNames) {
       if (!before.endsWith(name)) continue;
       // Two words may be values, as in `ann@berlin.city,email`.
       const isBehind = BEHIND_VALUE.test(before.slice(0, -name.length));
-      const join = isDistinct || isBehind || tail.length > 1 ? judge([name, ...tail]) : undefined;
+      const join = isDistinct || isBehind || tail.length > 1 ? judge(name) : undefined;
       if (join !== undefined) return join;
     }
     return undefined;
@@ -105,6 +101,42 @@ export const createJoinCheck = ({ names, key, known, separator }: JoinCheckOptio
     return judgeOtherSeparator(last, isOnly);
   };
 };
+
+/** The known names that can be the first name of a header: all but names of padding. */
+const withoutPadding = (
+  known: ReadonlySet<string>,
+  names: readonly string[],
+  width: number,
+): readonly string[] => {
+  const padding = new Set(names.slice(width));
+  for (const name of names.slice(0, width)) padding.delete(name);
+  return [...known].filter((name) => !padding.has(name));
+};
+
+interface OwnNames {
+  names: readonly string[];
+  /** The same names. */
+  own: ReadonlySet<string>;
+  key: string;
+  isDistinct: boolean;
+}
+
+/** Makes functions that judge a name and the names after it, which are read only once. */
+const judgeOf =
+  ({ names, own, key, isDistinct }: OwnNames) =>
+  (tail: readonly string[]) => {
+    const after = new Set(tail);
+    const isRepeated = after.size < tail.length;
+    const count = tail.length + 1;
+    const isWhole = count === names.length && tail.every((name) => own.has(name));
+    const isInOrder = isWhole && tail.every((name, at) => name === names[at + 1]);
+    return (first: string): Join | undefined => {
+      if (isRepeated || after.has(first)) return undefined;
+      if (isWhole && own.has(first)) return isInOrder && first === names[0] ? 'same' : 'other';
+      const hasKey = first === key || after.has(key);
+      return hasKey && count > (isDistinct ? 1 : 2) ? 'other' : undefined;
+    };
+  };
 
 const withoutMark = (cell: string): string =>
   cell.startsWith(BYTE_ORDER_MARK) ? cell.slice(BYTE_ORDER_MARK.length) : cell;

@@ -15,7 +15,7 @@ import { createJoinCheck, withoutEmptyEnd } from './joined.ts';
 import { logProblem, MARK_PROBLEM } from './log/log-lines.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
-/** Most lines of a file after its header. */
+/** Most lines of a file after its header, and most repeated headers, which count separately. */
 export const MAX_LINES = 5_000_000;
 
 const GLUED_PROBLEM = {
@@ -58,20 +58,25 @@ export const linesOf = async function* (
     }
     const lines = take(records, isMarked);
     const first = lines.records[MAX_LINES - count];
-    if (first !== undefined) {
-      const message = `there are more than ${MAX_LINES} lines. Split the file.`;
-      throw new ImportFileError('tooManyRows', first.line, message);
-    }
+    if (first !== undefined) throw tooMany(first.line, 'lines');
     count += lines.records.length;
     yield lines;
   }
   if (take === undefined) throw emptyFile();
 };
 
+const tooMany = (line: number, what: string): ImportFileError =>
+  new ImportFileError(
+    'tooManyRows',
+    line,
+    `there are more than ${MAX_LINES} ${what}. Split the file.`,
+  );
+
 const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head, 'separator'>) => {
   const columns = columnsOf(header, options);
   const checkHeaderAgain = createHeaderCheck(header, columns, options);
   const isLog = columns.some(({ isOfLog }) => isOfLog === true);
+  let headers = 0;
   const readLine = (
     record: CsvRecord,
     again: CsvRecord['problem'],
@@ -85,10 +90,13 @@ const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head,
     const problem = isLog ? logProblem(line.cells, columns.length) : undefined;
     return problem === undefined ? line : { ...line, problem };
   };
-  const read = (record: CsvRecord, isMarked: boolean): CsvRecord[] => {
+  const linesIn = (record: CsvRecord, isMarked: boolean): CsvRecord[] => {
     if (record.problem !== undefined) return [record];
     const again = checkHeaderAgain(record);
-    if (again === 'header') return [];
+    if (again === 'header') {
+      if ((headers += 1) > MAX_LINES) throw tooMany(record.line, 'repeated headers');
+      return [];
+    }
     const line = readLine(record, again, isMarked);
     return record.note === undefined ? [line] : [record.note, line];
   };
@@ -96,7 +104,7 @@ const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head,
     columns,
     headerCount: header.cells.length,
     isMarked,
-    records: records.flatMap((record) => read(record, isMarked)),
+    records: records.flatMap((record) => linesIn(record, isMarked)),
   });
 };
 
@@ -131,14 +139,8 @@ const createHeaderCheck = (
   const longest =
     [...known, ...header.cells].reduce((most, { length }) => Math.max(most, length), 0) + 1;
 
-  const matches = (cells: readonly string[], form: (name: string) => string): boolean => {
-    const width = Math.max(header.cells.length, cells.length);
-    for (let index = 0; index < width; index++) {
-      if (index === logIndex) continue;
-      if (form(cells[index] ?? '') !== form(header.cells[index] ?? '')) return false;
-    }
-    return true;
-  };
+  const matchesExactly = createMatch(header.cells, logIndex, (name) => name);
+  const matchesFolded = createMatch(header.cells, logIndex, foldName);
   const namesColumns = (cells: readonly string[]): boolean => {
     const given = cells.filter((cell) => cell !== '');
     return given.length > 1 && given.includes(idName) && given.every((cell) => known.has(cell));
@@ -146,6 +148,7 @@ const createHeaderCheck = (
   const names = withoutEmptyEnd(ownCells(header.cells));
   const findJoin = createJoinCheck({
     names,
+    width: columns.length,
     key: idName,
     known: mapping === undefined ? known : new Set(names),
     separator,
@@ -157,15 +160,35 @@ const createHeaderCheck = (
     const id = cells[idIndex] ?? '';
     // Returns early for nearly all lines, because folding a name takes time.
     if (id.length > longest) return undefined;
-    if (id === idName && matches(cells, (name) => name)) return 'header';
+    if (id === idName && matchesExactly(cells)) return 'header';
     if (id === idName || (known.has(id) && namesColumns(cells))) {
       throw otherHeader(line);
     }
-    const isLikeHeader =
-      columns.length > 1 && foldName(id) === foldedId && matches(cells, foldName);
+    const isLikeHeader = columns.length > 1 && foldName(id) === foldedId && matchesFolded(cells);
     return isLikeHeader
       ? { rule: 'repeatedHeader', message: 'names the columns again, in another spelling' }
       : undefined;
+  };
+};
+
+/**
+ * Makes a function that compares a line with the header, by a form of each name, and without the
+ * column of a log. It looks at no more cells than the line has: the header may have many more.
+ */
+const createMatch = (
+  header: readonly string[],
+  logIndex: number | undefined,
+  form: (name: string) => string,
+) => {
+  let forms: readonly string[] | undefined;
+  const read = (): readonly string[] => {
+    const all = header.map((name, index) => (index === logIndex ? '' : form(name)));
+    return withoutEmptyEnd(all);
+  };
+  return (cells: readonly string[]): boolean => {
+    const wanted = (forms ??= read());
+    if (cells.length < wanted.length) return false;
+    return cells.every((cell, index) => index === logIndex || form(cell) === (wanted[index] ?? ''));
   };
 };
 

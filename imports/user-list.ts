@@ -91,10 +91,13 @@ const createEntryReader = (
   const isGuarded = options.spreadsheetSafe ?? isMarked;
   const names = withoutEmptyEnd(header.cells);
   const known = new Set([...fieldNames(new Map()), ...names]);
-  const findJoin = createJoinCheck({ names, key: matchBy, known, separator });
   const width = header.cells.findLastIndex((name) => foldName(name) !== '') + 1;
+  const findJoin = createJoinCheck({ names, width, key: matchBy, known, separator });
+  /** Compares the line's cells only: the header may have many more cells, which are padding. */
   const isHeader = (cells: readonly string[]): boolean =>
-    cells[index] === matchBy && header.cells.every((name, at) => (cells[at] ?? '') === name);
+    cells[index] === matchBy &&
+    cells.length >= names.length &&
+    cells.every((cell, at) => cell === (header.cells[at] ?? cell));
 
   const isOtherHeader = (cells: readonly string[]): boolean => {
     const given = cells.filter((cell) => cell !== '');

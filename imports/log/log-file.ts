@@ -41,10 +41,10 @@ export const readLogHead = async (
     const header = checkHeader(first.cells, options);
     const columns = 'columns' in header ? header.columns : [];
     const isFileGuarded = options.spreadsheetSafe ?? isMarked;
-    const isGuarded = names.map((_, index) => {
-      const type = columns.find((column) => column.index === index)?.type ?? 'string';
-      return isFileGuarded && (isLog || isTextType(type));
-    });
+    const types = new Map(columns.map(({ index, type }) => [index, type]));
+    const isGuarded = names.map(
+      (_, index) => isFileGuarded && (isLog || isTextType(types.get(index) ?? 'string')),
+    );
     return { separator, isSeparatorNamed, names, isGuarded, isLog };
   }
   return { separator: ',', isSeparatorNamed: false, names: [], isGuarded: [], isLog: false };
