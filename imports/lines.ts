@@ -12,7 +12,7 @@ import {
   type ImportColumn,
 } from './header.ts';
 import { createJoinCheck, withoutEmptyEnd } from './joined.ts';
-import { logProblem, MARK_PROBLEM } from './log/log-lines.ts';
+import { logProblem, MARK_PROBLEM, withReplaced } from './log/log-lines.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
 /** Most lines of a file after its header, and most repeated headers, which count separately. */
@@ -97,7 +97,8 @@ const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head,
       if ((headers += 1) > MAX_LINES) throw tooMany(record.line, 'repeated headers');
       return [];
     }
-    const line = readLine(record, again, isMarked);
+    const read = readLine(record, again, isMarked);
+    const line = isLog ? withReplaced(read) : read;
     return record.note === undefined ? [line] : [record.note, line];
   };
   return (records: readonly CsvRecord[], isMarked: boolean): FileLines => ({

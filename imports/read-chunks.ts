@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify/sync';
 import { unseenProblem } from '../selection/characters.ts';
-import { isStorable, type Parsed } from '../selection/values.ts';
+import type { Parsed } from '../selection/values.ts';
 import { cellReader } from './cells.ts';
 import { type FailedLine, type Failure, wholeLine } from './log/failed-lines.ts';
 import type { HeaderOptions, ImportColumn } from './header.ts';
@@ -34,7 +34,7 @@ export interface ImportRow {
   properties: Record<string, unknown>;
   /** The report of cells that were left out. */
   note?: Failure;
-  /** The line as CSV with commas, without characters that PostgreSQL cannot store. */
+  /** The line as CSV with commas. */
   payload: () => string;
 }
 
@@ -215,14 +215,8 @@ const failedLine = (record: CsvRecord, failure: Failure): FailedLine => ({
   ...failure,
 });
 
-/**
- * The line as CSV, so that it can be corrected and imported again. NUL, the one character of a
- * line that PostgreSQL cannot store, is replaced by U+FFFD.
- */
-const payloadOf = ({ cells }: CsvRecord): string => {
-  const text = stringify([cells], { eof: false });
-  return isStorable(text) ? text : text.replaceAll('\0', '\uFFFD');
-};
+/** The line as CSV, so that it can be corrected and imported again. */
+const payloadOf = ({ cells }: CsvRecord): string => stringify([cells], { eof: false });
 
 /** Why the number of a line's cells is wrong. The header may have nameless cells at its end. */
 const whyCount = (

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { PoolClient } from 'pg';
-import { type FailedLine, REFUSAL_CODES } from '../../imports/log/failed-lines.ts';
+import { type FailedLine, REFUSAL_CODES, storableLine } from '../../imports/log/failed-lines.ts';
 import { type ImportSum, sumOfImport } from '../../rules/job-sums.ts';
 import type { ImportCounts } from '../../workflows/contracts/jobs.ts';
 import type { Db } from '../client.ts';
@@ -50,15 +50,16 @@ export const insertFailures = async (
   failed: readonly FailedLine[],
 ): Promise<void> => {
   if (failed.length === 0) return;
+  const lines = failed.map(storableLine);
   await client.query(
     `INSERT INTO import_failures (job_id, line, payload, code, message)
      SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING`,
     [
       jobId,
-      failed.map(({ line }) => line),
-      failed.map(({ payload }) => payload),
-      failed.map(({ code }) => code),
-      failed.map(({ message }) => message),
+      lines.map(({ line }) => line),
+      lines.map(({ payload }) => payload),
+      lines.map(({ code }) => code),
+      lines.map(({ message }) => message),
     ],
   );
 };

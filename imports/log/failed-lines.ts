@@ -28,6 +28,7 @@ export const REFUSAL_CODES: readonly FailureCode[] = [
 /** A line of which no user was made. */
 export interface FailedLine {
   line: number;
+  /** The line as CSV with commas. */
   payload: string;
   code: FailureCode;
   /** Names columns and rules, never values. */
@@ -38,6 +39,27 @@ export interface FailedLine {
 
 /** The report of a failed line. */
 export type Failure = Pick<FailedLine, 'code' | 'message' | 'problems'>;
+
+/** Replaces NUL, the one character of a line that PostgreSQL cannot store. */
+export const REPLACEMENT = '\uFFFD';
+
+export const REPLACED_PROBLEM = {
+  rule: 'notStorable',
+  message: 'has U+FFFD, which replaces a character that cannot be stored',
+} as const satisfies { rule: Rule; message: string };
+
+/**
+ * A failed line as PostgreSQL can store it. A line may have U+FFFD of its own, so the message
+ * states whether a character was replaced.
+ */
+export const storableLine = (failed: FailedLine): FailedLine => {
+  if (!failed.payload.includes('\0')) return failed;
+  return {
+    ...failed,
+    payload: failed.payload.replaceAll('\0', REPLACEMENT),
+    message: `${failed.message}; ${REPLACED_PROBLEM.message}`,
+  };
+};
 
 /** The failure of a line as a whole. */
 export const wholeLine = (

@@ -155,3 +155,19 @@ test('by default, an invalid cell fails its line', async () => {
   const { counts } = await steps.run(workspace, 'userId,email\na,none\nn,n@x.example\n');
   expect(counts).toMatchObject({ imported: 1, failed: 1, partial: 0 });
 });
+
+test('each reported line with NUL is stored, and its message states that NUL was replaced', async () => {
+  const workspace = await seeded('nul');
+  const file = 'userId,firstName,properties.number\nh,A\0,1\nn,N,2\0\n\0,x,3\n1,B\uFFFD,no\n';
+  const { jobId } = await steps.run(workspace, file, { badCells: 'skipCell' });
+  const failed = await failuresOf(database(), jobId);
+  const sentence = 'has U+FFFD, which replaces a character that cannot be stored';
+  expect(
+    failed.map(({ payload, code, message }) => [payload, code, message.includes(sentence)]),
+  ).toEqual([
+    ['h,A\uFFFD,1', 'held', true],
+    ['n,N,2\uFFFD', 'cellsSkipped', true],
+    ['\uFFFD,x,3', 'invalidDataType', true],
+    ['1,B\uFFFD,no', 'cellsSkipped', false],
+  ]);
+});

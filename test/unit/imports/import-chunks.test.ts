@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ImportFileError } from '../../../imports/file-error.ts';
+import { storableLine } from '../../../imports/log/failed-lines.ts';
 import { MAX_LINES } from '../../../imports/lines.ts';
 import { MAX_CHUNK_LINES, readChunks } from '../../../imports/read-chunks.ts';
 import { fieldNames } from '../../../selection/fields.ts';
@@ -105,10 +106,10 @@ test('lines are numbered as in an editor, also with blank lines and line breaks 
   expect(failed.map(({ line }) => line)).toEqual([7]);
 });
 
-test('a payload can always be stored: NUL is replaced', async () => {
+test('each reported line can be stored: NUL is replaced', async () => {
   const { rows, failed } = await linesOf('userId,city,createdAt\n1,a\0b,\n2,c,\0\n');
-  expect(failed.map(({ payload }) => payload)).toEqual(['1,a\uFFFDb,']);
-  expect(rows.map(({ payload }) => payload())).toEqual(['2,c,\uFFFD']);
+  expect(failed.map((line) => storableLine(line).payload)).toEqual(['1,a\uFFFDb,']);
+  expect(rows.map(({ payload }) => payload())).toEqual(['2,c,\0']);
 });
 
 test('a file with only a header has no chunks and no lines', async () => {

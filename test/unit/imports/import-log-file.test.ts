@@ -1,6 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { storableLine } from '../../../imports/log/failed-lines.ts';
 import { logLines, readLogHead } from '../../../imports/log/log-file.ts';
 import { guarded, unguarded } from '../../../selection/formula-guard.ts';
 import { guardedCell } from '../../support/http/guarded.ts';
@@ -20,7 +21,7 @@ const logOf = async (content: string, options: ReadFileOptions, spreadsheetSafe:
     spreadsheetSafe: options.spreadsheetSafe ?? undefined,
   });
   const lines = logLines(head, spreadsheetSafe);
-  return lines.begin + failed.map(lines.line).join('');
+  return lines.begin + failed.map(storableLine).map(lines.line).join('');
 };
 
 const OPTIONS: ReadFileOptions = { spreadsheetSafe: null };
@@ -81,6 +82,42 @@ test('a log with uncorrected lines, or with cells moved by a spreadsheet, change
     expect(rows).toEqual([]);
   }
 });
+
+test('a line of a log that has U+FFFD of its own is imported once its error is corrected', async () => {
+  const log = await logOf('userId,email,firstName\n1,none,A\uFFFDb\n', OPTIONS, false);
+  const { rows, failed } = await linesOf(log.replace('none', 'a@x.example'), OPTIONS);
+  expect(failed).toEqual([]);
+  expect(rows).toMatchObject([{ userId: '1', columns: { first_name: 'A\uFFFDb' } }]);
+});
+
+test.each([
+  ['beside another error', 'userId,email,firstName\n1,none,A\0b\n', OPTIONS],
+  ['in a number', 'userId,properties.number,firstName\n1,2\0,A\n', OPTIONS],
+  ['in a line with too few cells', 'userId,email,firstName\n1,A\0b\n', OPTIONS],
+  [
+    'in a column that is left out',
+    'userId,email,Note\n1,none,A\0b\n',
+    {
+      ...OPTIONS,
+      columns: { Note: null },
+    },
+  ],
+])(
+  'U+FFFD that replaces NUL %s is refused in each next log, until it is corrected',
+  async (_what, content, options) => {
+    for (const safe of [true, false]) {
+      let log = await logOf(content, options, safe);
+      for (let round = 0; round < 3; round++) {
+        expect(log).toContain('U+FFFD, which replaces a character that cannot be stored');
+        log = log.replace(/(?<=\n'?1),(?=A)/, ',a@x.example,').replace('none', 'a@x.example');
+        expect((await linesOf(log, options)).rows).toEqual([]);
+        log = await logOf(log, options, safe);
+      }
+      const corrected = log.replace(/(?<=,'?(?:A|2))\uFFFD/, '').replace(/(?<=\n'?1),(?=A)/, ',,');
+      expect((await linesOf(corrected, options)).failed).toEqual([]);
+    }
+  },
+);
 
 const mend = (text: string): string =>
   text
