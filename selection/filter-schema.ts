@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   type Filter,
+  findSizeProblem,
   MAX_DAYS_AGO,
   MAX_FILTER_CONDITIONS,
   MAX_IN_VALUES,
@@ -8,6 +9,7 @@ import {
   OPS,
 } from './filter.ts';
 import { NUMBER_RULE } from './numbers.ts';
+import { withSizeFirst } from './size-first.ts';
 
 /**
  * A number that is not finite stands for a text that no float can hold exactly; see
@@ -78,7 +80,13 @@ const branches = [
   conditionSchema,
 ] as const;
 
-/** The form of a filter. `checkFilter` checks its fields and values against the workspace. */
-export const filterSchema: z.ZodType<Filter> = z
-  .union(branches, { error: ({ input }) => (isEmptyObject(input) ? EMPTY : undefined) })
-  .meta({ id: 'Filter' });
+/**
+ * The form of a filter. Its size is checked first: otherwise each node of an enormous filter would
+ * be compared with each branch. `checkFilter` checks its fields and values against the workspace.
+ */
+export const filterSchema: z.ZodType<Filter> = withSizeFirst(
+  z
+    .union(branches, { error: ({ input }) => (isEmptyObject(input) ? EMPTY : undefined) })
+    .meta({ id: 'Filter' }),
+  findSizeProblem,
+);

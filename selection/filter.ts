@@ -4,6 +4,7 @@ import { dateTimeOf } from './date-times.ts';
 import { numberProblem } from './numbers.ts';
 import { parsePhone, phonePartProblem } from './phones.ts';
 import type { PropertyType } from './property-types.ts';
+import type { SizeProblem } from './size-first.ts';
 import { itemOf } from './values.ts';
 
 export const MAX_FILTER_DEPTH = 5;
@@ -61,7 +62,28 @@ export interface FilterProblem {
   pointer: string;
 }
 
+const TOO_DEEP = `must not be nested deeper than ${MAX_FILTER_DEPTH} levels`;
+const TOO_MANY = `must have at most ${MAX_FILTER_CONDITIONS} conditions`;
+
 const DAY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * The problem of a filter that is nested too deep or has too many conditions, whatever else it is.
+ * The search ends there, so that an enormous filter takes no longer than a legal one. It leaves out
+ * lists with too many items, which the schema refuses unread.
+ */
+export const findSizeProblem = (filter: unknown): SizeProblem | undefined => {
+  const open: Node[] = [{ value: filter, path: [], depth: 1 }];
+  let conditions = 0;
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (node.depth > MAX_FILTER_DEPTH) return { detail: TOO_DEEP, path: node.path };
+    const inner = nodesIn(node);
+    if (inner.length === 0) conditions += 1;
+    if (conditions > MAX_FILTER_CONDITIONS) return { detail: TOO_MANY, path: [] };
+    open.push(...inner.toReversed());
+  }
+  return undefined;
+};
 
 /**
  * The problems of a filter in a workspace: unknown fields, operators or values of a wrong kind, and
@@ -91,7 +113,7 @@ export const checkFilter = (
   };
   const check = (node: Filter, at: string, depth: number): FilterProblem[] => {
     if (depth > MAX_FILTER_DEPTH) {
-      return [{ detail: `must not be nested deeper than ${MAX_FILTER_DEPTH} levels`, pointer: at }];
+      return [{ detail: TOO_DEEP, pointer: at }];
     }
     if ('not' in node) return check(node.not, `${at}/not`, depth + 1);
     if ('field' in node) return checkCondition(node, at);
@@ -101,7 +123,7 @@ export const checkFilter = (
   };
   const problems = check(filter, pointer, 1);
   if (conditions > MAX_FILTER_CONDITIONS) {
-    problems.push({ detail: `must have at most ${MAX_FILTER_CONDITIONS} conditions`, pointer });
+    problems.push({ detail: TOO_MANY, pointer });
   }
   return problems;
 };
@@ -123,6 +145,28 @@ export const freezeFilter = (
     return { ...node, value: isDate ? timestamp.slice(0, 10) : timestamp };
   };
   return freeze(filter) as FrozenFilter;
+};
+
+/** A part of what may be a filter. */
+interface Node {
+  value: unknown;
+  path: readonly (string | number)[];
+  /** From 1. */
+  depth: number;
+}
+
+const nodesIn = ({ value, path, depth }: Node): Node[] => {
+  if (typeof value !== 'object' || value === null) return [];
+  const nodes: Node[] = [];
+  for (const name of ['and', 'or'] as const) {
+    const list = name in value ? (value as Record<typeof name, unknown>)[name] : undefined;
+    if (!Array.isArray(list) || list.length > MAX_FILTER_CONDITIONS) continue;
+    for (const [index, item] of list.entries()) {
+      nodes.push({ value: item, path: [...path, name, index], depth: depth + 1 });
+    }
+  }
+  if ('not' in value) nodes.push({ value: value.not, path: [...path, 'not'], depth: depth + 1 });
+  return nodes;
 };
 
 const checkItems = (items: Scalar[], field: Field, pointer: string): FilterProblem[] =>

@@ -1,14 +1,18 @@
 import { z } from 'zod';
-import { isFrozen } from './filter.ts';
+import { findSizeProblem, isFrozen } from './filter.ts';
 import { filterSchema } from './filter-schema.ts';
 import { searchSchema } from './search.ts';
+import { withSizeFirst } from './size-first.ts';
 
 /**
  * The schema of a stored selection. A name that is missing or not known makes a selection
  * unreadable: if it were ignored, the rest could select more users than were confirmed.
  */
 
-const frozenFilterSchema = filterSchema.refine(isFrozen, 'has a relative date');
+const frozenFilterSchema = withSizeFirst(
+  filterSchema.refine(isFrozen, 'has a relative date'),
+  findSizeProblem,
+);
 
 const excludeIdsSchema = z.array(z.string());
 const countSchema = z.int().min(0);

@@ -4,6 +4,7 @@ import { findMapping } from '../../db/imports/import-mappings.ts';
 import { MAX_MAPPED_COLUMNS } from '../../imports/mapping.ts';
 import type { ColumnMapping } from '../../imports/options.ts';
 import { nameSchema } from '../../selection/names.ts';
+import { withSizeFirst } from '../../selection/size-first.ts';
 import { type InputError, problem, type ProblemError } from '../http/problems.ts';
 
 /** Maximum length of the name of a column or property, in UTF-16 units. */
@@ -11,17 +12,23 @@ const MAX_COLUMN_LENGTH = 255;
 
 const columnSchema = z.string().max(MAX_COLUMN_LENGTH);
 
-export const columnsSchema = z
-  .record(columnSchema, columnSchema.nullable())
-  .refine(
-    (columns) => Object.keys(columns).length <= MAX_MAPPED_COLUMNS,
-    `must name at most ${MAX_MAPPED_COLUMNS} columns`,
-  )
-  .describe(
-    'Maps column names, exactly as in the file, to properties, such as `email` or ' +
-      '`properties.plan`; null omits a column. A column that is not listed is read as the ' +
-      'property of the same name',
-  );
+const TOO_MANY_COLUMNS = `must name at most ${MAX_MAPPED_COLUMNS} columns`;
+
+/** The number of columns is checked first, because a body has room for very many. */
+export const columnsSchema = withSizeFirst(
+  z
+    .record(columnSchema, columnSchema.nullable())
+    .describe(
+      'Maps column names, exactly as in the file, to properties, such as `email` or ' +
+        '`properties.plan`; null omits a column. A column that is not listed is read as the ' +
+        'property of the same name',
+    ),
+  (columns) => {
+    if (typeof columns !== 'object' || columns === null) return undefined;
+    const isTooMany = Object.keys(columns).length > MAX_MAPPED_COLUMNS;
+    return isTooMany ? { detail: TOO_MANY_COLUMNS, path: [] } : undefined;
+  },
+);
 
 export const mappingNameSchema = nameSchema.describe('Name of the mapping in the workspace');
 

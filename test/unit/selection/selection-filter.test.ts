@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { compileFilter } from '../../../selection/compile.ts';
 import { checkFilter, type Filter, freezeFilter } from '../../../selection/filter.ts';
 import { filterSchema } from '../../../selection/filter-schema.ts';
+import { readFrozenSelection } from '../../../selection/frozen-selection.ts';
 import { deletionSelectionSchema, exportSelectionSchema } from '../../../selection/selection.ts';
 import { TYPES } from '../../support/arbitraries.ts';
 
@@ -103,6 +104,70 @@ test('fifty conditions are allowed, and fifty-one are refused, in any groups', (
     expect(checkFilter(grouped(50), TYPES)).toEqual([]);
     expect(checkFilter(grouped(51), TYPES)).toHaveLength(1);
   }
+});
+
+/** Counts how often its parts are read. */
+const counted = (leaf: object) => {
+  const counts = { reads: 0 };
+  const count = <Result>(result: Result): Result => ((counts.reads += 1), result);
+  const watched = new Proxy(leaf, {
+    get: (target, name) => count(Reflect.get(target, name)),
+    has: (target, name) => count(Reflect.has(target, name)),
+    ownKeys: (target) => count(Reflect.ownKeys(target)),
+  });
+  return { counts, watched };
+};
+
+const full = (levels: number, leaf: unknown): unknown =>
+  levels === 1 ? leaf : { and: Array.from({ length: 50 }, () => full(levels - 1, leaf)) };
+
+const pair = (levels: number, leaf: unknown): unknown =>
+  levels === 1 ? leaf : { and: [leaf, pair(levels - 1, leaf)] };
+
+test.each([
+  ['has many conditions', full, 4, 'must have at most 50 conditions', ''],
+  [
+    'is nested deep',
+    pair,
+    60,
+    'must not be nested deeper than 5 levels',
+    'and/1/and/1/and/1/and/1/and/0',
+  ],
+])(
+  'an enormous filter that %s is refused before its parts are read',
+  (_what, build, levels, message, at) => {
+    for (const leaf of [{ field: 'firstName', op: 'isKnown' }, {}, { and: [] }]) {
+      const { counts, watched } = counted(leaf);
+      const { error } = filterSchema.safeParse(build(levels, watched));
+      expect(error?.issues.map((issue) => [issue.message, issue.path.join('/')])).toEqual([
+        [message, at],
+      ]);
+      expect(counts.reads).toBeLessThan(500);
+    }
+  },
+);
+
+test('the size of a filter is checked wherever a selection has one', () => {
+  const tooMany = 'must have at most 50 conditions';
+  const filter = full(3, { field: 'firstName', op: 'isKnown' });
+  const segment = { id: '019a0f6e-5c2a-7b1d-8a3e-4f5061728394', name: 'n', filter };
+  for (const { error } of [
+    exportSelectionSchema.safeParse({ type: 'filter', filter }),
+    deletionSelectionSchema.safeParse({ type: 'query', filter }),
+  ]) {
+    expect(error?.issues.map(({ message }) => message)).toEqual([tooMany]);
+  }
+  for (const stored of [
+    { type: 'filter', filter, excludeIds: [] },
+    { type: 'query', q: null, segment, filter: null, excludeIds: [] },
+  ]) {
+    expect(() => readFrozenSelection(stored)).toThrow('cannot be read');
+  }
+});
+
+test('a list with more than fifty nodes keeps its own error', () => {
+  const { error } = filterSchema.safeParse({ and: Array.from({ length: 51 }, () => 0) });
+  expect(JSON.stringify(error?.issues)).toContain('"maximum":50');
 });
 
 test('a frozen filter has a timestamp, or the UTC day for a date', () => {
