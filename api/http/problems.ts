@@ -276,6 +276,9 @@ export interface ProblemExtras {
   cause?: unknown;
 }
 
+/** Most errors in the input that a response lists. */
+export const MAX_ERRORS = 100;
+
 /** Seconds after which a caller may retry while a part of the service is not available. */
 export const RETRY_AFTER_SECONDS = 5;
 
@@ -304,15 +307,18 @@ export const problem = (
 export const isProblem = (error: unknown): error is ProblemError =>
   error instanceof Error && error.name === 'ProblemError';
 
-/** One or more errors in the input. */
-export const invalidRequest = (errors: InputError[]): ProblemError =>
-  problem(
+/** One or more errors in the input, of which the first are returned. `count`: of all errors. */
+export const invalidRequest = (errors: InputError[], count = errors.length): ProblemError => {
+  const listed = errors.slice(0, MAX_ERRORS);
+  const first = listed.length < count ? `the first ${listed.length} in errors` : 'errors';
+  return problem(
     'invalid-request',
-    errors.length === 1
+    count === 1
       ? `${errors[0]?.pointer || 'the body'}: ${errors[0]?.detail}`
-      : `The request has ${errors.length} errors; see errors.`,
-    { errors },
+      : `The request has ${count} errors; see ${first}.`,
+    { errors: listed },
   );
+};
 
 /** The thing does not exist, or belongs to another workspace. */
 export const notFound = (what: string): ProblemError =>

@@ -3,24 +3,25 @@ import type { z } from 'zod';
 import { NO_BRANCH, issueMessage } from './input-messages.ts';
 import { isUnstorable } from './json-body.ts';
 import { pointerOf } from './pointer.ts';
-import { type InputError, invalidRequest } from './problems.ts';
+import { type InputError, invalidRequest, MAX_ERRORS } from './problems.ts';
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
-/** Maximum number of errors in one response. */
-const MAX_ERRORS = 100;
+/** The first errors of an input, and the number of all. */
+export interface Refusal {
+  errors: InputError[];
+  count: number;
+}
 
-/** Reads an input by its schema, or returns all errors. */
+/** Reads an input by its schema, or returns its errors. */
 export const readInput = <T>(
   schema: z.ZodType<T>,
   data: unknown,
   httpPart?: string,
-): { value: T } | { errors: InputError[] } => {
+): { value: T } | Refusal => {
   const result = schema.safeParse(data, { error: issueMessage });
-  return result.success
-    ? { value: result.data }
-    : { errors: toInputErrors(result.error, httpPart) };
+  return result.success ? { value: result.data } : refusalOf(result.error, httpPart);
 };
 
 /** Validates with zod. Only the schema itself coerces, drops or adds values. */
@@ -30,32 +31,42 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
     const unstorable = unstorableIn(data, httpPart);
     if (unstorable.length > 0) return { error: invalidRequest(unstorable) };
     const read = readInput(schema, data, httpPart);
-    return 'value' in read ? read : { error: invalidRequest(read.errors) };
+    return 'value' in read ? read : { error: invalidRequest(read.errors, read.count) };
   };
 
-/** The issues of a zod error as the API reports them. */
-const toInputErrors = (error: z.core.$ZodError, httpPart: string | undefined): InputError[] =>
-  error.issues
-    .flatMap((issue) => flatten(issue, []))
-    .slice(0, MAX_ERRORS)
-    .map(({ path, detail }) => ({ detail, pointer: pointerIn(httpPart, path) }));
+interface Flat {
+  path: Path;
+  detail: string;
+}
 
-const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => {
-  const path = [...base, ...issue.path];
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], detail: 'is not a known name' }));
+/**
+ * The issues of a zod error as the API reports them. An object may have very many unknown names.
+ */
+const refusalOf = (error: z.core.$ZodError, httpPart: string | undefined): Refusal => {
+  const errors: InputError[] = [];
+  let count = 0;
+  for (const { path, detail } of flatten(error.issues, [])) {
+    if ((count += 1) > MAX_ERRORS) continue;
+    errors.push({ detail, pointer: pointerIn(httpPart, path) });
   }
-  const isReported = issue.message !== NO_BRANCH;
-  if (issue.code === 'invalid_union' && issue.errors.length > 0 && !isReported) {
-    return closestBranch(issue.errors).flatMap((inner) => flatten(inner, path));
+  return { errors, count };
+};
+
+const flatten = function* (issues: readonly Issue[], base: Path): Generator<Flat> {
+  for (const issue of issues) {
+    const path = [...base, ...issue.path];
+    const isReported = issue.message !== NO_BRANCH;
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) yield { path: [...path, key], detail: 'is not a known name' };
+    } else if (issue.code === 'invalid_union' && issue.errors.length > 0 && !isReported) {
+      yield* flatten(closestBranch(issue.errors), path);
+    } else if (
+      (issue.code === 'invalid_key' || issue.code === 'invalid_element') &&
+      issue.issues.length > 0
+    ) {
+      yield* flatten(issue.issues, path);
+    } else yield { path, detail: issue.message };
   }
-  if (
-    (issue.code === 'invalid_key' || issue.code === 'invalid_element') &&
-    issue.issues.length > 0
-  ) {
-    return issue.issues.flatMap((inner) => flatten(inner, path));
-  }
-  return [{ path, detail: issue.message }];
 };
 
 const closestBranch = (branches: readonly (readonly Issue[])[]): readonly Issue[] =>
@@ -83,13 +94,16 @@ const isOfOtherKind = (issues: readonly Issue[]): boolean =>
 
 /** Number of names that a branch of a union does not know. Fewer means a better match. */
 const unknownNames = (issues: readonly Issue[]): number =>
-  issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
-  ).length;
+  issues.reduce(
+    (sum, issue) =>
+      issue.code === 'unrecognized_keys' && issue.path.length === 0 ? sum + issue.keys.length : sum,
+    0,
+  );
 
 /** How deep in the input a branch failed. */
 const depthOf = (issues: readonly Issue[]): number =>
-  Math.max(0, ...issues.map(({ path }) => path.length));
+  // Not by spreading: a list may have more issues than a call takes arguments.
+  issues.reduce((most, { path }) => Math.max(most, path.length), 0);
 
 /** The pointer to an error: `/a/b` in the body, `?name` in the query, `{name}` in the path. */
 const pointerIn = (httpPart: string | undefined, path: Path): string => {

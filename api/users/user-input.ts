@@ -7,7 +7,8 @@ import { findSystemField, type PropertyTypes, SYSTEM_FIELDS } from '../../select
 import { MAX_USER_ID_LENGTH, userIdSchema } from '../../selection/selection.ts';
 import { parseValue } from '../../selection/values.ts';
 import { pointerOf } from '../http/pointer.ts';
-import type { InputError } from '../http/problems.ts';
+import { type InputError, MAX_ERRORS } from '../http/problems.ts';
+import type { Refusal } from '../http/validation.ts';
 
 /** The description in the API document. `readUser` reports errors in values. */
 const describedFields = Object.fromEntries(
@@ -46,41 +47,48 @@ export const userInputSchema = userPatchSchema
   .extend({ userId: seenUserIdSchema })
   .meta({ id: 'NewUser' });
 
-type Read = { change: Omit<UserChange, 'userId'> } | { errors: InputError[] };
+type Read = { change: Omit<UserChange, 'userId'> } | Refusal;
 
 /** The values and errors so far. */
 interface Reading {
   columns: Record<string, unknown>;
   properties: Record<string, unknown>;
   errors: InputError[];
+  /** Number of all errors, of which `errors` has the first. */
+  count: number;
 }
 
 const UNKNOWN = 'is not a known property; put custom properties under properties';
 
 /**
- * Reads a change of a user, with all values in their stored form, or returns all errors.
+ * Reads a change of a user, with all values in their stored form, or returns its errors.
  */
 export const readUser = (given: Readonly<Record<string, unknown>>, types: PropertyTypes): Read => {
-  const reading: Reading = { columns: {}, properties: {}, errors: [] };
+  const reading: Reading = { columns: {}, properties: {}, errors: [], count: 0 };
   for (const [name, value] of Object.entries(given)) {
     if (name === 'properties') readCustom(reading, value, types);
     else readSystem(reading, name, value);
   }
-  const { columns, properties, errors } = reading;
-  return errors.length > 0 ? { errors } : { change: { columns, properties } };
+  const { columns, properties, errors, count } = reading;
+  return count > 0 ? { errors, count } : { change: { columns, properties } };
+};
+
+/** An object may have very many wrong names, so no text is made for most of them. */
+const addError = (reading: Reading, detail: string, path: readonly string[]): void => {
+  reading.count += 1;
+  if (reading.count <= MAX_ERRORS) reading.errors.push({ detail, pointer: pointerOf(path) });
 };
 
 const readCustom = (reading: Reading, given: unknown, types: PropertyTypes): void => {
   if (!isRecord(given)) {
-    reading.errors.push({ detail: 'must be an object of properties', pointer: '/properties' });
+    addError(reading, 'must be an object of properties', ['properties']);
     return;
   }
   for (const [name, value] of Object.entries(given)) {
     const type = types.get(name);
     const path = ['properties', name];
     if (type === undefined) {
-      const detail = 'is not a property of this workspace; define it first';
-      reading.errors.push({ detail, pointer: pointerOf(path) });
+      addError(reading, 'is not a property of this workspace; define it first', path);
     } else {
       readValue(reading, reading.properties, { key: name, type, value, path });
     }
@@ -91,7 +99,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const readValue = (
-  { errors }: Reading,
+  reading: Reading,
   into: Record<string, unknown>,
   { key, type, value, path }: { key: string; type: PropertyType; value: unknown; path: string[] },
 ): void => {
@@ -100,7 +108,7 @@ const readValue = (
     return;
   }
   const parsed = parseValue(type, value);
-  if ('detail' in parsed) errors.push({ detail: parsed.detail, pointer: pointerOf(path) });
+  if ('detail' in parsed) addError(reading, parsed.detail, path);
   else into[key] = parsed.value;
 };
 
@@ -108,7 +116,7 @@ const readSystem = (reading: Reading, name: string, value: unknown): void => {
   const field = findSystemField(name);
   const detail = whyNotTaken(name, value);
   if (field === undefined || detail !== undefined) {
-    reading.errors.push({ detail: detail ?? UNKNOWN, pointer: pointerOf([name]) });
+    addError(reading, detail ?? UNKNOWN, [name]);
   } else {
     readValue(reading, reading.columns, {
       key: field.column,

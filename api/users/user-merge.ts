@@ -79,7 +79,7 @@ export const mergeGiven = async (
     const at = Array.isArray(body) ? `/${index}` : '';
     const read = readUser(given, types);
     if ('change' in read) return { userId, at, change: { userId, ...read.change } };
-    if (!Array.isArray(body)) throw invalidRequest(read.errors);
+    if (!Array.isArray(body)) throw invalidRequest(read.errors, read.count);
     const [first = { detail: 'is wrong', pointer: '' }] = read.errors;
     return { userId, at, error: { ...first, pointer: `${at}${first.pointer}` } };
   });

@@ -65,7 +65,7 @@ export const conditionOf = async (
 const parseFilter = (text: string): Filter => {
   const read = readInput(filterSchema, parseFilterText(text));
   if ('value' in read) return read.value;
-  throw within(read.errors);
+  throw within(read.errors, read.count);
 };
 
 const parseFilterText = (text: string): unknown => {
@@ -77,7 +77,8 @@ const parseFilterText = (text: string): unknown => {
   }
 };
 
-const within = (errors: InputError[]): ProblemError =>
+const within = (errors: InputError[], count?: number): ProblemError =>
   invalidRequest(
     errors.map(({ detail, pointer }) => ({ detail, pointer: `${POINTER}${pointer}` })),
+    count,
   );

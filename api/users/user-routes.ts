@@ -171,7 +171,7 @@ const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
       const isPlatform = actor.role === 'platform';
       if (isPlatform) requireHoldOnly(body);
       const read = readUser(body, await propertyTypesOf(db, workspaceId));
-      if ('errors' in read) throw invalidRequest(read.errors);
+      if ('errors' in read) throw invalidRequest(read.errors, read.count);
       const changes = [{ userId, ...read.change }];
       const options = mergeOptionsFor(actor, false);
       const [outcome] = await mergeUsers(db, workspaceId, changes, options);
