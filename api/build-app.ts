@@ -10,7 +10,7 @@ import type { ApiDeps } from './deps.ts';
 import type { App } from './http/app.ts';
 import { authenticate } from './auth.ts';
 import { handleError } from './error-handler.ts';
-import { answerBroken } from './http/send-problem.ts';
+import { answerBroken, requireHttpRules } from './http/send-problem.ts';
 import {
   BODY_LIMIT_BYTES,
   CONNECTION_CHECK_MS,
@@ -45,6 +45,7 @@ export const buildApp = async (deps: ApiDeps): Promise<App> => {
   limitBodyTime(app);
   logResponses(app);
   await secure(app);
+  requireHttpRules(app);
   rememberRequests(app);
   const { publicUrl } = deps.config;
   const rates = await createRates(app, deps.config);
@@ -67,6 +68,7 @@ const createServer = ({ logLevel, logStream, config }: ApiDeps): App =>
       maxHeaderSize: HEADERS_LIMIT_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: CONNECTION_CHECK_MS,
+      requireHostHeader: false,
     },
     logger: {
       ...logOptions('api', logLevel),

@@ -163,6 +163,11 @@ const catalogue = {
     title: 'The range is outside the file',
     advice: 'Request a range within the size that `Content-Range` names.',
   },
+  'expectation-failed': {
+    status: 417,
+    title: 'The server cannot meet the expectation of the request',
+    advice: 'Send the request again without `Expect`, or with `Expect: 100-continue`.',
+  },
   unprocessable: {
     status: 422,
     title: 'The request is well-formed but cannot be processed',

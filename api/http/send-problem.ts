@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { App } from './app.ts';
 import { closeWith } from './lingering-close.ts';
-import { problem, type ProblemError, PROBLEMS, type ProblemSlug } from './problems.ts';
+import {
+  invalidRequest,
+  problem,
+  type ProblemError,
+  PROBLEMS,
+  type ProblemSlug,
+} from './problems.ts';
 
 const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
 
@@ -20,6 +27,9 @@ const BROKEN: Record<string, [ProblemSlug, string]> = {
   ],
 };
 
+/** Requests with an `Expect` that the server cannot meet. Node itself meets `100-continue`. */
+const unmet = new WeakSet<IncomingMessage>();
+
 /** The code of an error of Node, Fastify or PostgreSQL; empty where it has none. */
 export const codeOf = (error: unknown): string => {
   const { code } = error as { code?: unknown };
@@ -35,6 +45,8 @@ export const sendProblem = (
     .code(answer.statusCode)
     .headers(answer.headers)
     .header('content-type', PROBLEM_JSON)
+    // Set again here, because an error may come before the hooks of a request.
+    .header('x-request-id', request.id)
     // Bypasses the response schema of the route: a problem has the same shape everywhere.
     .serializer((payload: unknown) => JSON.stringify(payload))
     .send(bodyOf(answer, request.id));
@@ -53,14 +65,34 @@ export const answerBroken = (error: Error, socket: Socket): void => {
     'This is not a valid HTTP request.',
   ];
   const answer = problem(slug, detail);
-  const body = JSON.stringify(bodyOf(answer, randomUUID()));
+  const requestId = randomUUID();
+  const body = JSON.stringify(bodyOf(answer, requestId));
   const head = [
     `HTTP/1.1 ${answer.statusCode} ${STATUS_CODES[answer.statusCode]}`,
     `content-type: ${PROBLEM_JSON}`,
     `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${requestId}`,
     'connection: close',
   ];
   closeWith(socket, `${head.join('\r\n')}\r\n\r\n${body}`);
+};
+
+/**
+ * Refuses a request of HTTP/1.1 without `Host`, and a request with an unknown `Expect`. Node would
+ * answer both without a body, so its own check of `Host` must be off.
+ */
+export const requireHttpRules = (app: App): void => {
+  app.server.on('checkExpectation', (request, response) => {
+    unmet.add(request);
+    app.server.emit('request', request, response);
+  });
+  app.addHook('onRequest', async ({ raw }) => {
+    if (raw.httpVersion === '1.1' && raw.headers.host === undefined) {
+      throw invalidRequest([{ detail: 'is missing', pointer: 'host' }]);
+    }
+    if (!unmet.has(raw)) return;
+    throw problem('expectation-failed', 'The server knows no expectation except 100-continue.');
+  });
 };
 
 const bodyOf = ({ slug, statusCode, detail, errors, data }: ProblemError, requestId: string) => ({
