@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Db, Trx } from '../../db/client.ts';
 import { findCall, insertCall } from '../../db/webhooks/webhook-log.ts';
-import { findWebhook, type WebhookRow } from '../../db/webhooks/webhooks.ts';
+import { findWebhook, lockWebhook, type WebhookRow } from '../../db/webhooks/webhooks.ts';
 import { oncePerKey, readIdempotency } from '../http/idempotency.ts';
 import { notFound } from '../http/problems.ts';
 
@@ -16,6 +16,16 @@ const KEY_IS_TAKEN = Symbol('key is taken');
 /** @throws ProblemError 404 if it does not exist, or belongs to another workspace */
 export const getWebhook = async (db: Db, workspaceId: string, id: string): Promise<WebhookRow> => {
   const row = await findWebhook(db, workspaceId, id);
+  if (row === undefined) throw notFound('webhook');
+  return row;
+};
+
+/**
+ * The present state of a webhook that a transaction is about to change, or to add rows to. It stays
+ * so until the transaction ends. @throws ProblemError 404 if it was removed meanwhile
+ */
+export const getLockedWebhook = async (trx: Trx, workspaceId: string, id: string) => {
+  const row = await lockWebhook(trx, workspaceId, id);
   if (row === undefined) throw notFound('webhook');
   return row;
 };

@@ -21,7 +21,7 @@ import {
   valuesSchema,
 } from '../http/paging.ts';
 import { notFound, problem } from '../http/problems.ts';
-import { getWebhook, once } from './webhook-calls.ts';
+import { getLockedWebhook, getWebhook, once } from './webhook-calls.ts';
 import {
   deliverySchema,
   type DeliveryJson,
@@ -121,10 +121,10 @@ const registerReplay = (app: App, deps: ApiDeps): void => {
     async (request, reply) => {
       const { workspaceId, params } = request;
       const { id: webhookId, deliveryId } = params;
-      const webhook = await getWebhook(db, workspaceId, webhookId);
+      await getWebhook(db, workspaceId, webhookId);
       await getDelivery(deps, webhookId, deliveryId);
       await once(db, request, { webhookId, deliveryId }, async (trx) => {
-        requireOn(webhook);
+        requireOn(await getLockedWebhook(trx, workspaceId, webhookId));
         if (await replayDelivery(trx, { id: deliveryId, webhookId })) return;
         throw problem(
           'wrong-state',
@@ -137,7 +137,10 @@ const registerReplay = (app: App, deps: ApiDeps): void => {
 };
 
 /** @throws ProblemError 409 if the webhook is switched off */
-const requireOn = ({ id, disabled_at: disabledAt }: WebhookRow): void => {
+const requireOn = ({
+  id,
+  disabled_at: disabledAt,
+}: Pick<WebhookRow, 'id' | 'disabled_at'>): void => {
   if (disabledAt === null) return;
   throw problem('wrong-state', `Webhook ${id} is disabled. Enable the webhook first.`);
 };
@@ -181,14 +184,14 @@ const registerTest = (app: App, deps: ApiDeps): void => {
     },
     async (request, reply) => {
       const { workspaceId, params } = request;
-      const webhook = await getWebhook(db, workspaceId, params.id);
-      const wanted = { webhookId: webhook.id, deliveryId: uuidv7() };
+      const { id: webhookId } = await getWebhook(db, workspaceId, params.id);
+      const wanted = { webhookId, deliveryId: uuidv7() };
       const { deliveryId } = await once(db, request, wanted, async (trx) => {
-        requireOn(webhook);
-        if (await insertTest(trx, { id: wanted.deliveryId, webhookId: webhook.id })) return;
-        throw problem('wrong-state', `A test of webhook ${webhook.id} is in progress.`);
+        requireOn(await getLockedWebhook(trx, workspaceId, webhookId));
+        if (await insertTest(trx, { id: wanted.deliveryId, webhookId })) return;
+        throw problem('wrong-state', `A test of webhook ${webhookId} is in progress.`);
       });
-      return accept(request, reply, await getDelivery(deps, webhook.id, deliveryId ?? ''), deps);
+      return accept(request, reply, await getDelivery(deps, webhookId, deliveryId ?? ''), deps);
     },
   );
 };

@@ -24,7 +24,7 @@ import {
   toPage,
 } from '../http/paging.ts';
 import { invalidRequest, notFound, problem } from '../http/problems.ts';
-import { getWebhook, once } from './webhook-calls.ts';
+import { getLockedWebhook, getWebhook, once } from './webhook-calls.ts';
 import {
   createdWebhookSchema,
   newWebhookSchema,
@@ -214,6 +214,7 @@ const registerRotation = (app: App, { database: { db } }: ApiDeps): void => {
         request,
         { webhookId, deliveryId: null },
         async (trx) => {
+          await getLockedWebhook(trx, workspaceId, webhookId);
           const { oldValidHours } = body;
           const rotation = { webhookId, actorKeyId: actor.id, secret, oldValidHours };
           if ((await rotateSecret(trx, rotation)) === 'rotated') return;

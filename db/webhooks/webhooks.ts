@@ -49,6 +49,23 @@ export const findWebhook = (
 ): Promise<WebhookRow | undefined> =>
   webhookRows(db, workspaceId).where('id', '=', id).executeTakeFirst();
 
+/**
+ * Locks a webhook until the transaction ends, so that it is not removed meanwhile. Waits for a
+ * removal that is in progress, and is undefined after it. Jobs that end are not blocked.
+ */
+export const lockWebhook = (
+  trx: Trx,
+  workspaceId: string,
+  id: string,
+): Promise<Pick<WebhookRow, 'id' | 'disabled_at'> | undefined> =>
+  trx
+    .selectFrom('webhooks')
+    .select(['id', 'disabled_at'])
+    .where('workspace_id', '=', workspaceId)
+    .where('id', '=', id)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+
 /** Webhooks in the order of creation: their ids are UUIDv7. */
 export const listWebhooks = (
   db: Db,
