@@ -4,8 +4,6 @@ import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 export interface JoinCheckOptions {
   /** The columns, as the header names them. */
   names: readonly string[];
-  /** Number of columns up to the last one that is not padding. A file's padding may be long. */
-  width: number;
   /** The column that identifies the user. */
   key: string;
   /**
@@ -45,10 +43,10 @@ export const withoutEmptyEnd = (cells: readonly string[]): readonly string[] =>
  * Undefined for any other line, and for a line that names columns from its first cell on, with the
  * file's own separator.
  */
-export const createJoinCheck = ({ names, width, key, known, separator }: JoinCheckOptions) => {
+export const createJoinCheck = ({ names, key, known, separator }: JoinCheckOptions) => {
   const isDistinct = DISTINCT_NAME.test(key);
   const createJudge = judgeOf({ names, own: new Set(names), key, isDistinct });
-  const firstNames = withoutPadding(known, names, width);
+  const findEnds = createEndFinder(known);
   const others = SEPARATORS.filter((other) => other !== separator);
 
   /** For cells of which the last one is a name. */
@@ -58,8 +56,7 @@ export const createJoinCheck = ({ names, width, key, known, separator }: JoinChe
     const before = cells[at];
     if (before === undefined) return createJudge(tail.slice(1))(tail[0] ?? '');
     const judge = createJudge(tail);
-    for (const name of firstNames) {
-      if (!before.endsWith(name)) continue;
+    for (const name of findEnds(before)) {
       // Two words may be values, as in `ann@berlin.city,email`.
       const isBehind = BEHIND_VALUE.test(before.slice(0, -name.length));
       const join = isDistinct || isBehind || tail.length > 1 ? judge(name) : undefined;
@@ -102,15 +99,19 @@ export const createJoinCheck = ({ names, width, key, known, separator }: JoinChe
   };
 };
 
-/** The known names that can be the first name of a header: all but names of padding. */
-const withoutPadding = (
-  known: ReadonlySet<string>,
-  names: readonly string[],
-  width: number,
-): readonly string[] => {
-  const padding = new Set(names.slice(width));
-  for (const name of names.slice(0, width)) padding.delete(name);
-  return [...known].filter((name) => !padding.has(name));
+/**
+ * Makes a function that finds the names with which a text ends, in the order of the names. It looks
+ * once for each length of a name, because a header may have very many names.
+ */
+const createEndFinder = (names: ReadonlySet<string>) => {
+  const places = new Map([...names].map((name, place) => [name, place]));
+  const lengths = [...new Set([...names].map(({ length }) => length))];
+  const placeOf = (name: string): number => places.get(name) ?? 0;
+  return (text: string): string[] => {
+    const fitting = lengths.filter((length) => length <= text.length);
+    const ends = fitting.map((length) => text.slice(text.length - length));
+    return ends.filter((end) => places.has(end)).toSorted((a, b) => placeOf(a) - placeOf(b));
+  };
 };
 
 interface OwnNames {

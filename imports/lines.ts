@@ -149,7 +149,6 @@ const createHeaderCheck = (
   const names = withoutEmptyEnd(ownCells(header.cells));
   const findJoin = createJoinCheck({
     names,
-    width: columns.length,
     key: idName,
     known: mapping === undefined ? known : new Set(names),
     separator,

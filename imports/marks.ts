@@ -47,9 +47,10 @@ export const withoutMarks = async function* (
     const start = at + MARK.length;
     const end = start + header.length;
     if (bytes.length <= Math.max(end, start + MARK.length) && !isEnd) return undefined;
-    const isHeader =
-      bytes.subarray(start, end).equals(header) && (bytes.length === end || isBreak(bytes[end]));
     if (isLineStart) return mayBeginFile(bytes, start) ? MARK.length : 0;
+    // The break first: a header may repeat marks, and then much of it would be compared at each.
+    const isHeader =
+      (bytes.length === end || isBreak(bytes[end])) && bytes.subarray(start, end).equals(header);
     return isHeader ? end - at : 0;
   };
   /** @returns the bytes that must be processed again together with further text */

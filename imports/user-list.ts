@@ -92,7 +92,7 @@ const createEntryReader = (
   const names = withoutEmptyEnd(header.cells);
   const known = new Set([...fieldNames(new Map()), ...names]);
   const width = header.cells.findLastIndex((name) => foldName(name) !== '') + 1;
-  const findJoin = createJoinCheck({ names, width, key: matchBy, known, separator });
+  const findJoin = createJoinCheck({ names, key: matchBy, known, separator });
   /** Compares the line's cells only: the header may have many more cells, which are padding. */
   const isHeader = (cells: readonly string[]): boolean =>
     cells[index] === matchBy &&

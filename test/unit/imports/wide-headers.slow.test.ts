@@ -76,6 +76,21 @@ test.each([
   },
 );
 
+/** A header, and nine times the same. */
+const repeating = (mark: string) => `userId${`,${mark}userId`.repeat(40_000)}\n`.repeat(10);
+
+test('marks in a header that repeats itself do not add to the time for its lines', async () => {
+  const least = { marked: Infinity, other: Infinity };
+  for (let round = 0; round < ROUNDS; round++) {
+    // Another character of three bytes.
+    const other = await secondsOf(readList, `${repeating('\u2020')}u-1${','.repeat(40_000)}\n`);
+    const marked = await secondsOf(readList, `${repeating('\uFEFF')}u-1${','.repeat(40_000)}\n`);
+    least.other = Math.min(least.other, other);
+    least.marked = Math.min(least.marked, marked);
+  }
+  expect(least.marked / least.other).toBeLessThan(4);
+});
+
 test('a short line of a list whose last column has a name still fails by its number of cells', async () => {
   for (const line of ['userId', 'u-1']) {
     await expect(readList(fileOf(`userId${EMPTY}city\n${line}\n`))).rejects.toMatchObject({
