@@ -16,6 +16,7 @@ import { migrateForTests } from '../../support/database/migrate-for-tests.ts';
 import { removeDataFolder } from '../../../local/postgres/postgres-place.ts';
 import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import { sendSignal } from '../../../local/processes/stop-process.ts';
+import { BACKUP_DAYS } from '../../../rules/retention.ts';
 import {
   closeTestDatabase,
   openTestDatabase,
@@ -101,7 +102,7 @@ const startBackup = async (workspaceId: string) => {
     pass: 1,
     format: 'csv',
     compression: 'zstd',
-    ttlDays: 1,
+    ttlDays: BACKUP_DAYS,
   });
   return { workspaceId, jobId, exportId: id };
 };

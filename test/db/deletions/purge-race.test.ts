@@ -23,6 +23,8 @@ beforeAll(async () => {
   proof = proofOf(made.key);
 });
 
+const DAY_MS = 86_400_000;
+
 const query = async (text: string, values: unknown[] = []) =>
   (await database().owner.pool.query(text, values)).rows;
 
@@ -30,7 +32,7 @@ const query = async (text: string, values: unknown[] = []) =>
 const makeBackup = async (isExpired = false) => {
   const { db } = database().owner;
   const jobId = await makeJob(db, { workspaceId: 'race', keyId, type: 'deletion' });
-  const expiresAt = new Date(Date.now() + (isExpired ? -1_000 : 86_400_000));
+  const expiresAt = new Date(Date.now() + (isExpired ? -DAY_MS : DAY_MS));
   const of = { jobId, workspaceId: 'race', purpose: 'backup', expiresAt } as const;
   const { id } = await makeExport({ db }, of);
   await query(`UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1`, [jobId]);
@@ -163,7 +165,7 @@ test('a hold at the same time as a purge either prevents the purge or is refused
   }
   const { id } = await makeBackup();
   await hold(id);
-  await query('UPDATE exports SET expires_at = now() WHERE id = $1', [id]);
+  await query(`UPDATE exports SET expires_at = now() - interval '1 day' WHERE id = $1`, [id]);
   expect(await expireExport(database().app.db, id)).toBe(false);
   await expect(
     query(`UPDATE exports SET state = 'removed', removed_at = now() WHERE id = $1`, [id]),
