@@ -10,7 +10,7 @@ import type { ColumnMapping, MatchKey } from './options.ts';
 import { recordsOf } from './records.ts';
 
 /** Most wrong columns that are reported: more than a workspace can have properties. */
-const MAX_NAMED_ERRORS = 350;
+export const MAX_NAMED_ERRORS = 350;
 /** Most wrong names for which a suggestion is searched. */
 const MAX_COMPARED_NAMES = 50;
 /** Separators that files of others use. */

@@ -59,8 +59,9 @@ export const mappingFaults = (
   );
   const findProperty = atMost(MAX_COMPARED_FAULTS, createNameFinder(fieldNames(types)));
   const takers = new Map(others.map((name) => [name, name]));
+  const places = placesOf(names ?? []);
   for (const [name, field] of entries) {
-    const index = names?.indexOf(name) ?? -1;
+    const index = places.get(name) ?? -1;
     const add = (detail: string) => {
       const place = index === -1 ? {} : { index };
       faults.push({ name: visibleName(name), detail, pointer: pointerOf(name), ...place });
@@ -81,6 +82,13 @@ export const mappingFaults = (
     takers.set(field, name);
   }
   return faults;
+};
+
+/** The index of each name. The first one counts. */
+const placesOf = (names: readonly string[]): ReadonlyMap<string, number> => {
+  const places = new Map<string, number>();
+  for (const [index, name] of names.entries()) if (!places.has(name)) places.set(name, index);
+  return places;
 };
 
 /** Limits the number of searches, because each one compares all names. */

@@ -27,6 +27,8 @@ export const withoutMarks = async function* (
   let isQuoted = false;
   let isLineStart = true;
   let rest: Buffer = Buffer.alloc(0);
+  /** The first line break from a place on, in the bytes that are being processed. */
+  const findBreak = createBreakFinder();
 
   const look = (bytes: Buffer): void => {
     if (hasOddQuotes(bytes)) isQuoted = !isQuoted;
@@ -48,9 +50,9 @@ export const withoutMarks = async function* (
     const end = start + header.length;
     if (bytes.length <= Math.max(end, start + MARK.length) && !isEnd) return undefined;
     if (isLineStart) return mayBeginFile(bytes, start) ? MARK.length : 0;
-    // The break first: a header may repeat marks, and then much of it would be compared at each.
-    const isHeader =
-      (bytes.length === end || isBreak(bytes[end])) && bytes.subarray(start, end).equals(header);
+    // A header has no break, so it can end only at the next one. It is compared only there, because
+    // a header may repeat a mark, and then much of it would be compared at each mark.
+    const isHeader = findBreak(bytes, start) === end && bytes.subarray(start, end).equals(header);
     return isHeader ? end - at : 0;
   };
   /** @returns the bytes that must be processed again together with further text */
@@ -74,6 +76,18 @@ export const withoutMarks = async function* (
     rest = yield* take(rest.length === 0 ? piece : Buffer.concat([rest, piece]), false);
   }
   yield* take(rest, true);
+};
+
+/** Makes a function that finds the next line break, or the end. It searches no byte twice. */
+const createBreakFinder = () => {
+  let known: { bytes: Buffer; from: number; at: number } | undefined;
+  return (bytes: Buffer, from: number): number => {
+    if (known?.bytes === bytes && known.from <= from && from <= known.at) return known.at;
+    let at = from;
+    while (at < bytes.length && !isBreak(bytes[at])) at++;
+    known = { bytes, from, at };
+    return at;
+  };
 };
 
 const hasOddQuotes = (bytes: Buffer): boolean => {

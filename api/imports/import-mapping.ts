@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Db } from '../../db/client.ts';
 import { findMapping } from '../../db/imports/import-mappings.ts';
+import { MAX_NAMED_ERRORS } from '../../imports/header.ts';
 import { MAX_MAPPED_COLUMNS } from '../../imports/mapping.ts';
 import type { ColumnMapping } from '../../imports/options.ts';
 import { nameSchema } from '../../selection/names.ts';
@@ -24,7 +25,7 @@ export const columnsSchema = withSizeFirst(
         'property of the same name',
     ),
   (columns) => {
-    if (typeof columns !== 'object' || columns === null) return undefined;
+    if (typeof columns !== 'object' || columns === null || Array.isArray(columns)) return undefined;
     const isTooMany = Object.keys(columns).length > MAX_MAPPED_COLUMNS;
     return isTooMany ? { detail: TOO_MANY_COLUMNS, path: [] } : undefined;
   },
@@ -35,13 +36,18 @@ export const mappingNameSchema = nameSchema.describe('Name of the mapping in the
 /** Errors listed in an answer's \`detail\`, too. */
 const MAX_TOLD_ERRORS = 5;
 
-/** A well-formed request with all its errors. */
+/** Errors listed in `errors`: those of a file's header, and the number of the others. */
+const MAX_LISTED_ERRORS = MAX_NAMED_ERRORS + 1;
+
+/** A well-formed request with its errors. */
 export const unprocessable = (errors: InputError[]): ProblemError => {
   const listed = errors
     .slice(0, MAX_TOLD_ERRORS)
     .map(({ pointer, detail }) => `${pointer}: ${detail}`);
   if (errors.length > listed.length) listed.push(`${errors.length} errors in total, see errors`);
-  return problem('unprocessable', listed.join('; '), { errors });
+  return problem('unprocessable', listed.join('; '), {
+    errors: errors.slice(0, MAX_LISTED_ERRORS),
+  });
 };
 
 /**

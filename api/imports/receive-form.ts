@@ -8,14 +8,8 @@ import { createKindCheck } from '../../imports/file-kind.ts';
 import { parseJson } from '../http/json-body.ts';
 import { IMPORT_MAX_BYTES } from '../http/limits.ts';
 import { pointerOf } from '../http/pointer.ts';
-import {
-  type InputError,
-  invalidRequest,
-  isProblem,
-  problem,
-  type ProblemError,
-} from '../http/problems.ts';
-import { readInput } from '../http/validation.ts';
+import { invalidRequest, isProblem, problem, type ProblemError } from '../http/problems.ts';
+import { readInput, type Refusal } from '../http/validation.ts';
 
 const KIB = 1024;
 
@@ -208,7 +202,7 @@ const readOptions = async <Options>(part: Part, schema: z.ZodType<Options>): Pro
     chunks.push(chunk);
   }
   const read = readInput(schema, parseOptions(Buffer.concat(chunks)));
-  if ('errors' in read) throw inOptions(read.errors);
+  if ('errors' in read) throw inOptions(read);
   return read.value;
 };
 
@@ -231,13 +225,17 @@ const parseOptions = (bytes: Buffer): unknown => {
   try {
     return parseJson('The part options', bytes);
   } catch (error) {
-    throw isProblem(error) && error.errors.length > 0 ? inOptions(error.errors) : error;
+    if (!isProblem(error) || error.errors.length === 0) throw error;
+    throw inOptions({ errors: error.errors, count: error.errors.length });
   }
 };
 
 /** Turns pointers into the options into pointers into the body. */
-const inOptions = (errors: readonly InputError[]): ProblemError =>
-  invalidRequest(errors.map(({ detail, pointer }) => ({ detail, pointer: `/options${pointer}` })));
+const inOptions = ({ errors, count }: Refusal): ProblemError =>
+  invalidRequest(
+    errors.map(({ detail, pointer }) => ({ detail, pointer: `/options${pointer}` })),
+    count,
+  );
 
 const storeFile = async (
   part: Part,

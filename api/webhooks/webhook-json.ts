@@ -18,6 +18,7 @@ const urlSchema = z
 const eventTypesSchema = z
   .array(z.enum(EVENT_TYPES))
   .min(1)
+  .max(EVENT_TYPES.length)
   .refine((types) => new Set(types).size === types.length, 'must not repeat a type')
   .meta({ uniqueItems: true })
   .describe('Types of events to report; by default all');

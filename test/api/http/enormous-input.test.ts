@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { filePart, formOf, optionsPart, sendForm } from '../../support/http/multipart.ts';
 import { useApi } from '../support.ts';
 
 const api = useApi();
@@ -80,4 +81,28 @@ test('the values of a filter that do not fit are counted, and the first 100 are 
     });
     expect((answer.body as { errors: unknown[] }).errors).toHaveLength(100);
   }
+});
+
+test('the errors of the options of an import are counted, too', async () => {
+  const form = formOf([optionsPart({ mode: 'update', ...manyNames(3_000) }), filePart()]);
+  const answer = await sendForm(api(), form);
+  expect(answer).toMatchObject({
+    status: 400,
+    body: { detail: 'The request has 3000 errors; see the first 100 in errors.' },
+  });
+});
+
+test('a mapping with very many wrong columns lists at most as many as a header', async () => {
+  const names = Object.keys(manyNames(400));
+  const columns = Object.fromEntries(names.map((name) => [name, 'properties.same']));
+  const answer = await api().call('PUT', '/v1/import-mappings/wide', { body: { columns } });
+  expect(answer.status).toBe(422);
+  expect((answer.body as { errors: unknown[] }).errors).toHaveLength(351);
+});
+
+test('an enormous list of event types is refused by its length', async () => {
+  const body = { url: 'https://example.com', eventTypes: Array.from({ length: 100_000 }, () => 0) };
+  const answer = await api().call('POST', '/v1/webhooks', { body });
+  expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '/eventTypes' }] } });
+  expect((answer.body as { errors: unknown[] }).errors).toHaveLength(1);
 });
