@@ -26,8 +26,8 @@ const compressAll = async (folder: string): Promise<void> => {
   }
 };
 
-/** What a build and its hash leave in the folder, also if they were interrupted. */
-const OF_A_BUILD = /^(?:\.vite|assets|index\.html|sources\.sha256|\.[0-9a-f]{12}\.tmp)$/;
+/** What a build leaves in the folder, also if it was interrupted, and files of file managers. */
+const OF_A_BUILD = /^(?:\..*|@eaDir|lost\+found|assets|index\.html|sources\.sha256)$/;
 
 /** The first file or folder in a folder that is not part of a build. */
 const findForeign = async (folder: string): Promise<string | undefined> => {

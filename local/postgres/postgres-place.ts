@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readlinkSync,
   realpathSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -17,7 +18,7 @@ import { findTemporaryOwner } from '../processes/temporary-owner.ts';
 import { CLUSTER_NAME, isMarkedFor, markNewCluster, readMark, renewMark } from './cluster-mark.ts';
 import { completeInPlace, copyBinaries, findPostgresBinaries } from './postgres-binaries.ts';
 import { canEnter, canReadTree, findServerUser, isRoot, type ServerUser } from './server-user.ts';
-import { describeUnused, removeThrowaways } from './throwaway-clusters.ts';
+import { describeUnused, findClusterOf, removeThrowaways } from './throwaway-clusters.ts';
 
 /** Where PostgreSQL runs: its programs, its home folder, and its user if not the current one. */
 export interface PostgresPlace {
@@ -28,6 +29,9 @@ export interface PostgresPlace {
 
 /** The database of a data folder or the link to it, its password, and the keys that it knows. */
 const DATABASE_FILES = [CLUSTER_NAME, 'postgres.json', 'keys.json', 'demo.json'];
+
+/** Names of folders with data that are not complete, or are being removed. */
+export const DRAFT_PREFIX = 'data.new.';
 
 /** Folders for files that PostgreSQL's user must read if it cannot enter the data folder. */
 const REACHABLE_BASES = ['/var/lib/keepsake', '/var/tmp/keepsake'];
@@ -49,7 +53,8 @@ export const removeThrowawayDatabases = (removed?: string): void => {
 /**
  * Finds the home folder of an earlier start, or creates it where PostgreSQL's user can enter it.
  *
- * @throws Error when the home folder of an earlier start belongs to another data folder
+ * @throws Error when the home folder of an earlier start is missing, or belongs to another data
+ *   folder
  */
 export const preparePostgresPlace = (
   dataDir: string,
@@ -57,6 +62,7 @@ export const preparePostgresPlace = (
 ): PostgresPlace => {
   const binaries = findPostgresBinaries();
   const found = findHome(dataDir);
+  if (found === undefined) assertNew(dataDir);
   const throwawayOf =
     findTemporaryOwner(realpathSync(dataDir)) ??
     (options.isThrowaway === true ? identify(process.pid) : undefined);
@@ -115,18 +121,45 @@ export const listDatabaseFiles = (dataDir: string): string[] =>
 export const removeDatabase = (dataDir: string, kept: readonly string[] = []): void => {
   const home = databaseElsewhere(dataDir);
   const mark = home === undefined ? undefined : readMark(home);
-  if (home !== undefined && mark !== undefined && isMarkedFor(mark, dataDir)) {
-    rmSync(home, { recursive: true, force: true });
-  }
-  for (const name of DATABASE_FILES.filter((each) => !kept.includes(each))) {
+  const isOwn = home === undefined || (mark !== undefined && isMarkedFor(mark, dataDir));
+  // Data without a part of it would never start again. So it is put aside in one step first.
+  if (isOwn) putDataAside(home ?? linkIn(dataDir));
+  const files = DATABASE_FILES.filter((name) => name !== CLUSTER_NAME && !kept.includes(name));
+  for (const name of [...files, CLUSTER_NAME]) {
     rmSync(join(dataDir, name), { recursive: true, force: true });
   }
+  if (isOwn && home !== undefined) rmSync(home, { recursive: true, force: true });
 };
 
 /** Removes a data folder and its files elsewhere. No server may run on it. */
 export const removeDataFolder = (dataDir: string): void => {
   removeDatabase(dataDir);
   rmSync(dataDir, { recursive: true, force: true });
+};
+
+/**
+ * Refuses to start with an empty database where there was another one: its keys would not be known,
+ * and its uploads would be removed as unknown.
+ */
+const assertNew = (dataDir: string): void => {
+  const files = listDatabaseFiles(dataDir);
+  if (files.length === 0) return;
+  const link = linkIn(dataDir);
+  const [home] = REACHABLE_BASES.filter(isOurs).flatMap((base) => findClusterOf(base, dataDir));
+  const where =
+    home === undefined
+      ? `Restore ${link} with the database`
+      : `The database is in ${home}: run ln -s ${home} ${link}`;
+  throw new Error(
+    `${dataDir} had a database, because it has ${files.join(', ')}, but ${link} is missing. ${where}. ` +
+      'To start with an empty database, remove these files.',
+  );
+};
+
+/** Renames the data as an unfinished draft, which the next start removes. */
+const putDataAside = (home: string): void => {
+  const data = join(home, 'data');
+  if (existsSync(data)) renameSync(data, join(home, `${DRAFT_PREFIX}removed`));
 };
 
 /**

@@ -18,7 +18,7 @@ import { openDataFolder, readJson, writePrivateJson } from '../data-folder.ts';
 import { followLogFile, openLogFile } from '../processes/log-file.ts';
 import { freePorts, isPortFree, withPortRetry } from '../ports.ts';
 import { QUIET_LOG } from './postgres-log.ts';
-import { preparePostgresPlace, type PostgresPlace } from './postgres-place.ts';
+import { DRAFT_PREFIX, preparePostgresPlace, type PostgresPlace } from './postgres-place.ts';
 import {
   commandLineOf,
   identify,
@@ -31,7 +31,6 @@ import { waitUntilReady } from '../processes/wait-until-ready.ts';
 
 const OWNER = 'keepsake';
 const DATABASE = 'keepsake';
-const DRAFT_PREFIX = 'data.new.';
 const PASSWORD_BYTES = 24;
 const INITDB_DEADLINE_MS = 120_000;
 /** Long enough for a recovery after a crash with a full `max_wal_size`. */

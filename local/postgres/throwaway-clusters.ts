@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, sep } from 'node:path';
 import { commandLineOf, isAlive } from '../processes/process-identity.ts';
-import { type ClusterMark, readMark, usesCluster } from './cluster-mark.ts';
+import { type ClusterMark, isMarkedFor, readMark, usesCluster } from './cluster-mark.ts';
 
 /** A cluster outside its data folder, on this host. */
 interface MarkedCluster {
@@ -32,13 +32,19 @@ export const removeThrowaways = (base: string, removed?: string): void => {
 export const describeUnused = (base: string, current: string | undefined): string[] =>
   listClusters(base)
     .filter(({ home, mark }) => home !== current && mark.throwawayOf === undefined)
-    .filter(({ home, mark }) => !usesCluster(mark.dataDir, home))
+    .filter(({ home, mark }) => !usesCluster(mark.dataDir, home) && !isRunning(home))
     .map(
       ({ home, mark: { dataDir } }) =>
-        `The database in ${home} is kept, but its data folder ${dataDir} is missing or was ` +
-        'replaced: if that folder was moved, start Keepsake with it once, and if nobody needs ' +
-        `the database, run: rm -r ${home}`,
+        `The database in ${home} is kept, but its data folder ${dataDir} is missing, was replaced, ` +
+        'or is on a disk that is not mounted: if that folder was moved, start Keepsake with it ' +
+        `once, and if nobody needs the database, run: rm -r ${home}`,
     );
+
+/** The cluster that is marked as that of a data folder, if there is one. */
+export const findClusterOf = (base: string, dataDir: string): string[] =>
+  listClusters(base)
+    .filter(({ mark }) => mark.throwawayOf === undefined && isMarkedFor(mark, dataDir))
+    .map(({ home }) => home);
 
 /** A folder without a mark, or with one that cannot be read, is not listed. */
 const listClusters = (base: string): MarkedCluster[] => {

@@ -1,10 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readLocalEnv } from '../../config.ts';
 import { readJson, writePrivateJson } from '../../local/data-folder.ts';
-import { hasDatabase, removeDataFolder } from '../../local/postgres/postgres-place.ts';
+import {
+  DRAFT_PREFIX,
+  hasDatabase,
+  removeDataFolder,
+} from '../../local/postgres/postgres-place.ts';
 import { type StackOptions, startStack } from '../../local/stack.ts';
 import { shareBuilds } from '../support/stack/builds.ts';
 import { waitUntil } from '../support/wait.ts';
@@ -37,15 +41,29 @@ test('a first start that fails leaves neither processes nor a database', async (
   expect(readdirSync(dataDir)).not.toContain('lock.json');
 });
 
-test('a first start that fails keeps the password and the keys of a database that is elsewhere now', async () => {
+test('a start without the database of earlier files is refused, and keeps the files', async () => {
   writePrivateJson(join(dataDir, 'postgres.json'), { password: 'of the database', port: 0 });
   writePrivateJson(join(dataDir, 'keys.json'), { admin: 'ks_kept' });
-  await expect(start({ TEMPORAL_CLI_PATH: '/nowhere/temporal' })).rejects.toThrow(
-    'TEMPORAL_CLI_PATH',
+  await expect(start({})).rejects.toThrow(
+    `${dataDir} had a database, because it has postgres.json, keys.json, but ${join(dataDir, 'postgres')} is missing.`,
   );
   expect(readJson(join(dataDir, 'postgres.json'))).toMatchObject({ password: 'of the database' });
   expect(readJson(join(dataDir, 'keys.json'))).toEqual({ admin: 'ks_kept' });
   expect(hasDatabase(dataDir)).toBe(false);
+});
+
+test('a removal of a database that was broken off is completed by the next start', async () => {
+  await shareBuilds(dataDir);
+  const first = await start({});
+  await first.stop();
+  // The removal puts the data aside first, and removes the folder last.
+  const home = realpathSync(join(dataDir, 'postgres'));
+  renameSync(join(home, 'data'), join(home, `${DRAFT_PREFIX}removed`));
+  rmSync(join(dataDir, 'postgres.json'));
+  const second = await start({});
+  await second.stop();
+  expect(readdirSync(home)).toContain('data');
+  expect(readdirSync(home).filter((name) => name.startsWith(DRAFT_PREFIX))).toEqual([]);
 });
 
 test('a first start that is stopped after it has made keys keeps its database and the keys', async () => {

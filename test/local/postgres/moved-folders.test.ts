@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,8 @@ let dataDir: string;
 let moved: string;
 let lines: string[];
 const running: Postgres[] = [];
+/** Databases outside of their data folders. */
+const homes: string[] = [];
 
 /** The tests are themselves in a temporary folder, so this folder is outside of it. */
 const OUTSIDE = '/tmp';
@@ -39,6 +42,7 @@ beforeEach(() => {
 afterEach(async () => {
   for (const postgres of running.splice(0)) await postgres.stop();
   for (const folder of [dataDir, moved]) if (existsSync(folder)) removeDataFolder(folder);
+  for (const home of homes.splice(0)) rmSync(home, { recursive: true, force: true });
   rmSync(closed, { recursive: true });
 });
 
@@ -66,7 +70,9 @@ const query = async ({ url }: Postgres, text: string): Promise<unknown[]> => {
 const makeDatabase = async (): Promise<string> => {
   await query(await start(dataDir), 'CREATE TABLE kept AS SELECT 42 AS answer');
   await stopAll();
-  return databaseElsewhere(dataDir)!;
+  const home = databaseElsewhere(dataDir)!;
+  homes.push(home);
+  return home;
 };
 
 const markOf = (home: string): unknown =>
@@ -144,5 +150,17 @@ test.runIf(isRoot())(
     await expect(start(join(closed, 'renamed'))).rejects.toThrow(
       `is a copy of the data folder ${moved}`,
     );
+  },
+);
+
+test.runIf(isRoot())(
+  'a data folder without its link is refused with the command that restores the link',
+  async () => {
+    const home = await makeDatabase();
+    const link = join(dataDir, 'postgres');
+    rmSync(link);
+    await expect(start(dataDir)).rejects.toThrow(`run ln -s ${home} ${link}`);
+    symlinkSync(home, link);
+    expect(await query(await start(dataDir), 'SELECT answer FROM kept')).toEqual([42]);
   },
 );

@@ -157,9 +157,9 @@ test('a database whose data folder is missing or was replaced is named, with the
   expect(describeUnused(base, used.home)).toEqual([]);
   rmSync(missing.dataDir, { recursive: true });
   const line =
-    `The database in ${missing.home} is kept, but its data folder ${missing.dataDir} is missing ` +
-    'or was replaced: if that folder was moved, start Keepsake with it once, and if nobody needs ' +
-    `the database, run: rm -r ${missing.home}`;
+    `The database in ${missing.home} is kept, but its data folder ${missing.dataDir} is missing, ` +
+    'was replaced, or is on a disk that is not mounted: if that folder was moved, start Keepsake ' +
+    `with it once, and if nobody needs the database, run: rm -r ${missing.home}`;
   expect(describeUnused(base, used.home)).toEqual([line]);
   expect(describeUnused(base, missing.home)).toEqual([]);
   mkdirSync(missing.dataDir);
