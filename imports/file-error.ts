@@ -35,3 +35,7 @@ export class ImportFileError extends Error {
     this.detail = detail;
   }
 }
+
+/** @param what the limit and what it counts, such as `5000000 lines` */
+export const tooManyRows = (line: number, what: string): ImportFileError =>
+  new ImportFileError('tooManyRows', line, `there are more than ${what}. Split the file.`);

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 import { fieldNames } from '../selection/fields.ts';
 import { foldName } from './column-names.ts';
-import { ImportFileError } from './file-error.ts';
+import { ImportFileError, tooManyRows } from './file-error.ts';
 import type { Head } from './head.ts';
 import {
   checkHeader,
@@ -58,19 +58,12 @@ export const linesOf = async function* (
     }
     const lines = take(records, isMarked);
     const first = lines.records[MAX_LINES - count];
-    if (first !== undefined) throw tooMany(first.line, 'lines');
+    if (first !== undefined) throw tooManyRows(first.line, `${MAX_LINES} lines`);
     count += lines.records.length;
     yield lines;
   }
   if (take === undefined) throw emptyFile();
 };
-
-const tooMany = (line: number, what: string): ImportFileError =>
-  new ImportFileError(
-    'tooManyRows',
-    line,
-    `there are more than ${MAX_LINES} ${what}. Split the file.`,
-  );
 
 const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head, 'separator'>) => {
   const columns = columnsOf(header, options);
@@ -94,7 +87,8 @@ const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head,
     if (record.problem !== undefined) return [record];
     const again = checkHeaderAgain(record);
     if (again === 'header') {
-      if ((headers += 1) > MAX_LINES) throw tooMany(record.line, 'repeated headers');
+      if ((headers += 1) > MAX_LINES)
+        throw tooManyRows(record.line, `${MAX_LINES} repeated headers`);
       return [];
     }
     const read = readLine(record, again, isMarked);

@@ -4,7 +4,7 @@ import { unguarded } from '../selection/formula-guard.ts';
 import { MATCH_BY, MAX_USER_ID_LENGTH, type MatchBy } from '../selection/selection.ts';
 import { isLongerThan } from '../selection/values.ts';
 import { createNameFinder, foldName, unmistakableName } from './column-names.ts';
-import { ImportFileError } from './file-error.ts';
+import { ImportFileError, tooManyRows } from './file-error.ts';
 import type { Head } from './head.ts';
 import { emptyFile, OTHER_SEPARATOR } from './header.ts';
 import { createJoinCheck, withoutEmptyEnd } from './joined.ts';
@@ -64,11 +64,11 @@ export const entriesOf = async function* (
     const piece: ListPiece = { matchBy: reader.matchBy, entries: [], empty: 0 };
     for (const record of records) {
       const { line } = record;
-      if ((lines += 1) > MAX_LINES) throw tooMany(line, `${MAX_LINES} lines`);
+      if ((lines += 1) > MAX_LINES) throw tooManyRows(line, `${MAX_LINES} lines`);
       const entry = reader.read(record);
       if (entry === undefined) piece.empty += 1;
       if (entry == null) continue;
-      if ((count += 1) > MAX_LIST_ENTRIES) throw tooMany(line, `${MAX_LIST_ENTRIES} entries`);
+      if ((count += 1) > MAX_LIST_ENTRIES) throw tooManyRows(line, `${MAX_LIST_ENTRIES} entries`);
       piece.entries.push({ line, entry });
     }
     yield piece;
@@ -182,6 +182,3 @@ const otherHeader = (line: number): ImportFileError =>
     line,
     'the columns are named again, but differ from the first line. Upload each file separately.',
   );
-
-const tooMany = (line: number, what: string): ImportFileError =>
-  new ImportFileError('tooManyRows', line, `there are more than ${what}. Split the file.`);

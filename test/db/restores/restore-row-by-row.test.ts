@@ -1,11 +1,9 @@
-import { uuidv7 } from 'uuidv7';
 import { expect, test } from 'vitest';
 import { createRestoreBackedUpUsers } from '../../../activities/restores/restore-users.ts';
 import { claimJob, enterPhase } from '../../../db/jobs/job-runs.ts';
-import { insertJob } from '../../../db/jobs/jobs.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { reasonsOf, seedWorkspace, useDeletionSteps } from '../../support/steps/deletion.ts';
-import { deleteUsers, restoreUsers, rowsOf } from '../../support/steps/restore.ts';
+import { deleteUsers, queueRestore, restoreUsers, rowsOf } from '../../support/steps/restore.ts';
 
 /** A user that the database refuses does not block the others, and is reported. */
 
@@ -248,17 +246,8 @@ test('users are looked up quickly even if PostgreSQL assumes that the table is e
 
 test('the final counts of a restore include a chunk that was open when the job ended', async () => {
   const { workspace, exportId } = await prepare();
-  const jobId = uuidv7();
+  const jobId = await queueRestore(database(), workspace, exportId);
   const { app } = database();
-  await insertJob(app.db, {
-    id: jobId,
-    workspaceId: workspace.workspaceId,
-    type: 'restore',
-    selection: { type: 'all' },
-    options: {},
-    actorKeyId: workspace.keyId,
-    backupId: exportId,
-  });
   await claimJob(app.db, jobId, 'run');
   await enterPhase(app.db, jobId, 'restoring');
   let ended: Promise<unknown> | undefined;

@@ -1,8 +1,6 @@
-import { uuidv7 } from 'uuidv7';
 import { afterEach, expect, test } from 'vitest';
 import { createRestoreBackedUpUsers } from '../../../activities/restores/restore-users.ts';
 import { claimJob, enterPhase } from '../../../db/jobs/job-runs.ts';
-import { insertJob } from '../../../db/jobs/jobs.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {
   countOf,
@@ -11,7 +9,7 @@ import {
   type SeededWorkspace,
   useDeletionSteps,
 } from '../../support/steps/deletion.ts';
-import { deleteUsers } from '../../support/steps/restore.ts';
+import { deleteUsers, queueRestore } from '../../support/steps/restore.ts';
 
 /** Somebody changes the table of users while users are restored. */
 
@@ -37,17 +35,8 @@ const beginRestore = async (type: string, value: string) => {
   return { workspace, jobId: await startRestore(workspace, exportId) };
 };
 
-const startRestore = async ({ workspaceId, keyId }: SeededWorkspace, backupId: string) => {
-  const jobId = uuidv7();
-  await insertJob(database().app.db, {
-    id: jobId,
-    workspaceId,
-    type: 'restore',
-    selection: { type: 'all' },
-    options: {},
-    actorKeyId: keyId,
-    backupId,
-  });
+const startRestore = async (workspace: SeededWorkspace, backupId: string) => {
+  const jobId = await queueRestore(database(), workspace, backupId);
   await claimJob(database().worker.db, jobId, 'test-run');
   await enterPhase(database().worker.db, jobId, 'restoring');
   return jobId;

@@ -62,16 +62,15 @@ export const runRestore = async (
   return finish({ jobId, end: await run() });
 };
 
-/** Restores all users of a backup, or chosen ones, as a job does. @returns how it ended */
-export const restoreUsers = async (
-  database: TestDatabase,
-  steps: DeletionSteps,
+/** A queued restore of all users of a backup, or of chosen ones. @returns its id */
+export const queueRestore = async (
+  { app }: TestDatabase,
   { workspaceId, keyId }: SeededWorkspace,
   backupId: string,
   ids?: string[],
-) => {
+): Promise<string> => {
   const jobId = uuidv7();
-  await insertJob(database.app.db, {
+  await insertJob(app.db, {
     id: jobId,
     workspaceId,
     type: 'restore',
@@ -81,5 +80,17 @@ export const restoreUsers = async (
     backupId,
     ...(ids !== undefined && { targetIds: ids }),
   });
+  return jobId;
+};
+
+/** Restores all users of a backup, or chosen ones, as a job does. @returns how it ended */
+export const restoreUsers = async (
+  database: TestDatabase,
+  steps: DeletionSteps,
+  workspace: SeededWorkspace,
+  backupId: string,
+  ids?: string[],
+) => {
+  const jobId = await queueRestore(database, workspace, backupId, ids);
   return { jobId, ...(await runRestore(database, steps, jobId)) };
 };
