@@ -3,6 +3,7 @@ import type { UserColumn } from '../users/user-columns.ts';
 import type { UserReference } from '../users/user-references.ts';
 import { usersTableOf } from '../workspaces.ts';
 import { rowStatements } from './other-users.ts';
+import type { ComparedAs } from './rounded-type.ts';
 
 /**
  * The column that takes the values of a backup's column. Undefined if PostgreSQL computes the
@@ -11,8 +12,8 @@ import { rowStatements } from './other-users.ts';
 export type MatchedColumn =
   | (UserColumn & {
       isSameType: boolean;
-      /** If the type has changed so that it may round a value: the type that shows this. */
-      comparedAs?: string | undefined;
+      /** If the type has changed so that it may round or cut a value: the types that show this. */
+      comparedAs?: ComparedAs | undefined;
     })
   | undefined;
 
@@ -164,7 +165,7 @@ const knownColumnsOf = (columns: RestoreTarget['columns'], as: StagedAs): KnownC
 /**
  * Whether the text of a column in the table differs from the file. If the type has changed since,
  * the column is compared with the file's text converted to the new type. If that may have rounded
- * the value, its text must also mean the same as the file's text.
+ * or cut the value, both texts must also be equal as values of the types in `comparedAs`.
  */
 const differs = ({ column, index }: KnownColumn): string => {
   const name = `u.${escapeIdentifier(column.name)}`;
@@ -174,7 +175,8 @@ const differs = ({ column, index }: KnownColumn): string => {
   const isChanged = `${written(name)} IS DISTINCT FROM ${written(`${text}::${column.type}`)}`;
   const { comparedAs } = column;
   if (comparedAs === undefined) return isChanged;
-  return `(${isChanged} OR ${written(name)}::${comparedAs} IS DISTINCT FROM ${text}::${comparedAs})`;
+  const { restored, stored } = comparedAs;
+  return `(${isChanged} OR ${written(name)}::${restored} IS DISTINCT FROM ${text}::${stored})`;
 };
 
 /**

@@ -22,7 +22,9 @@ const restoreAs = async (type: string, newType: string, lossy: string, fitting: 
       (CASE user_id WHEN 'u-1' THEN ${lossy} ELSE ${fitting} END)::text::${type}
     WHERE workspace_id = '${workspaceId}'`);
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
-  await asOwner(`ALTER TABLE users ALTER COLUMN score TYPE ${newType}`);
+  await asOwner(
+    `ALTER TABLE users ALTER COLUMN score TYPE ${newType} USING score::text::${newType}`,
+  );
   const { jobId, ...result } = await restoreUsers(database(), steps, workspace, exportId);
   const { rows } = await asOwner(`SELECT user_id FROM users
     WHERE workspace_id = '${workspaceId}' ORDER BY user_id`);
@@ -41,6 +43,22 @@ test.each([
   ['timestamptz', 'date', `'2026-01-01 10:00:00Z'`, `'2026-01-01 00:00:00Z'`],
   ['interval', 'interval(0)', `'1.4 s'`, `'2 s'`],
   ['numeric(10,4)[]', 'numeric(10,1)[]', `'{1,1.2345}'`, `'{1,NULL,1.5}'`],
+  ['timestamptz', 'time', `'2026-01-01 10:00:00Z'`, 'NULL'],
+  ['timestamp', 'timetz', `'2026-01-01 10:00:00'`, 'NULL'],
+  ['timestamp[]', 'time[]', `'{2026-01-01 10:00:00}'`, `'{}'`],
+  ['timetz', 'time', `'10:00:00+02'`, `'10:00:00+00'`],
+  ['numeric', 'money', '1.2345', '1.50'],
+  ['numeric[]', 'money[]', `'{1.2345}'`, `'{1.50,-2}'`],
+  ['text', '"char"', `'ab'`, `'a'`],
+  ['text', 'name', `repeat('a', 64)`, `repeat('a', 63)`],
+  ['tsrange', 'daterange', `'[2026-01-01 10:00,2026-01-03 00:00)'`, `'[2026-01-01,2026-01-03)'`],
+  ['tsmultirange', 'datemultirange', `'{[2026-01-01 10:00,2026-01-03 00:00)}'`, `'{}'`],
+  ['numrange', 'int4range', `'[1,5]'`, `'[1,5)'`],
+  ['time', 'interval(0)', `'10:00:00.5'`, `'24:00:00'`],
+  ['char(70)', 'name', `repeat('a', 70)`, `'a'`],
+  ['jsonb', 'name', `jsonb_build_object('a', repeat('b', 70))`, `'{}'`],
+  ['text[]', 'varchar(3)[]', `'{"abc  "}'`, `'{abc,NULL}'`],
+  ['int', 'oid', '-1', '1'],
 ])(
   'from %s to %s: a user whose value would be rounded is named and stays in the backup, another comes back',
   async (type, newType, lossy, fitting) => {
@@ -67,6 +85,13 @@ test.each([
   ['float8', 'numeric', `'NaN'`, '1e10'],
   ['date', 'text', `'2026-01-01'`, `'2026-02-01'`],
   ['int[]', 'numeric(10,2)[]', `'{1,2}'`, `'{}'`],
+  ['int', 'money', '7', '-8'],
+  ['time', 'interval', `'10:00:00.5'`, `'24:00:00'`],
+  ['interval', 'time', `'10:00:00.5'`, `'24:00:00'`],
+  ['daterange', 'tsrange', `'[2026-01-01,2026-01-03)'`, `'(,)'`],
+  ['int4range', 'numrange', `'[1,5)'`, `'empty'`],
+  ['tstzrange', 'tsrange', `'[2026-01-01 10:00Z,)'`, `'[2026-01-01 10:00Z,2026-01-01 11:00Z]'`],
+  ['varchar(10)', 'varchar(5)', `'abc'`, `'abcde'`],
 ])('from %s to %s every user comes back', async (type, newType, one, other) => {
   const { result } = await restoreAs(type, newType, one, other);
   expect(result).toMatchObject({ state: 'succeeded', counts: { restored: 2 } });
