@@ -15,7 +15,7 @@ export const openDataFolder = async (dataDir: string): Promise<void> => {
     // Writes a byte, because on a full disk an empty file can still be created.
     const probe = join(dataDir, '.writable');
     writeFileSync(probe, '.');
-    rmSync(probe);
+    rmSync(probe, { force: true });
     await makeFolder(join(dataDir, 'logs'));
   } catch (error) {
     throw dataFolderError(dataDir, error);

@@ -27,7 +27,8 @@ const compressAll = async (folder: string): Promise<void> => {
 };
 
 /** What a build leaves in the folder, also if it was interrupted, and files of file managers. */
-const OF_A_BUILD = /^(?:\..*|@eaDir|lost\+found|assets|index\.html|sources\.sha256)$/;
+const OF_A_BUILD =
+  /^(?:\.vite|\.DS_Store|\.[0-9a-f]{12}\.tmp|@eaDir|assets|index\.html|sources\.sha256)$/;
 
 /** The first file or folder in a folder that is not part of a build. */
 const findForeign = async (folder: string): Promise<string | undefined> => {
@@ -37,7 +38,9 @@ const findForeign = async (folder: string): Promise<string | undefined> => {
 
 const [target] = process.argv.slice(2);
 if (target === undefined) {
-  console.error('Usage: npm run build:console -- <folder>\n\nThe folder is emptied first.');
+  console.error(
+    'Usage: npm run build:console -- <folder>\n\nThe folder is emptied first. It must be a new folder, an empty one, or one with an earlier build.',
+  );
   process.exit(2);
 }
 // Tests set another value, and React would be built with its checks for developers.

@@ -30,8 +30,12 @@ export interface PostgresPlace {
 /** The database of a data folder or the link to it, its password, and the keys that it knows. */
 const DATABASE_FILES = [CLUSTER_NAME, 'postgres.json', 'keys.json', 'demo.json'];
 
+/** Those that exist only after a complete first start. */
+const KEY_FILES = ['keys.json', 'demo.json'];
+
 /** Names of folders with data that are not complete, or are being removed. */
 export const DRAFT_PREFIX = 'data.new.';
+const REMOVED_DATA = `${DRAFT_PREFIX}removed`;
 
 /** Folders for files that PostgreSQL's user must read if it cannot enter the data folder. */
 const REACHABLE_BASES = ['/var/lib/keepsake', '/var/tmp/keepsake'];
@@ -53,8 +57,8 @@ export const removeThrowawayDatabases = (removed?: string): void => {
 /**
  * Finds the home folder of an earlier start, or creates it where PostgreSQL's user can enter it.
  *
- * @throws Error when the home folder of an earlier start is missing, or belongs to another data
- *   folder
+ * @throws Error when the home folder of an earlier start or its data is missing, or belongs to
+ *   another data folder
  */
 export const preparePostgresPlace = (
   dataDir: string,
@@ -63,6 +67,7 @@ export const preparePostgresPlace = (
   const binaries = findPostgresBinaries();
   const found = findHome(dataDir);
   if (found === undefined) assertNew(dataDir);
+  else assertNotEmptied(dataDir, found);
   const throwawayOf =
     findTemporaryOwner(realpathSync(dataDir)) ??
     (options.isThrowaway === true ? identify(process.pid) : undefined);
@@ -138,28 +143,47 @@ export const removeDataFolder = (dataDir: string): void => {
 };
 
 /**
- * Refuses to start with an empty database where there was another one: its keys would not be known,
- * and its uploads would be removed as unknown.
+ * Refuses to create data in a home folder that has lost its data. If there are keys, the database
+ * was in use.
  */
+const assertNotEmptied = (dataDir: string, home: string): void => {
+  const data = join(home, 'data');
+  // An interrupted removal renamed it.
+  if (existsSync(data) || existsSync(join(home, REMOVED_DATA))) return;
+  const files = KEY_FILES.filter((name) => existsSync(join(dataDir, name)));
+  if (files.length === 0) return;
+  throw emptyDatabaseError(dataDir, files, data, `Restore ${data} with the database`);
+};
+
+/** Refuses to start with an empty database where there was another one. */
 const assertNew = (dataDir: string): void => {
   const files = listDatabaseFiles(dataDir);
   if (files.length === 0) return;
   const link = linkIn(dataDir);
   const [home] = REACHABLE_BASES.filter(isOurs).flatMap((base) => findClusterOf(base, dataDir));
-  const where =
+  const remedy =
     home === undefined
       ? `Restore ${link} with the database`
       : `The database is in ${home}: run ln -s ${home} ${link}`;
-  throw new Error(
-    `${dataDir} had a database, because it has ${files.join(', ')}, but ${link} is missing. ${where}. ` +
-      'To start with an empty database, remove these files.',
-  );
+  throw emptyDatabaseError(dataDir, files, link, remedy);
 };
+
+/** An empty database would not know the keys, and would remove the uploads as unknown. */
+const emptyDatabaseError = (
+  dataDir: string,
+  files: readonly string[],
+  missing: string,
+  remedy: string,
+): Error =>
+  new Error(
+    `${dataDir} had a database, because it has ${files.join(', ')}, but ${missing} is missing. ${remedy}. ` +
+      'To start with an empty database, remove these files. The uploads are then removed, too.',
+  );
 
 /** Renames the data as an unfinished draft, which the next start removes. */
 const putDataAside = (home: string): void => {
   const data = join(home, 'data');
-  if (existsSync(data)) renameSync(data, join(home, `${DRAFT_PREFIX}removed`));
+  if (existsSync(data)) renameSync(data, join(home, REMOVED_DATA));
 };
 
 /**

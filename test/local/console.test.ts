@@ -45,6 +45,15 @@ test('a folder with other files than a build, such as a data folder, is refused 
   expect(readFileSync(join(dataDir, 'files', 'backup.csv.zst'), 'utf8')).toBe('users');
 });
 
+test('a folder with only hidden names, such as a home folder, is refused and stays', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'keepsake-build-'));
+  mkdirSync(join(home, '.ssh'));
+  await expect(runScript('local/console/build-console.ts', [home], undefined)).rejects.toThrow(
+    `${home} holds .ssh, which is not part of a build`,
+  );
+  expect(readdirSync(home)).toEqual(['.ssh']);
+});
+
 test('each larger file of the build has both compressed forms, with the same content', () => {
   const assets = join(CONSOLE_FOLDER, 'assets');
   const names = readdirSync(assets).filter((name) => /\.(?:js|css)$/.test(name));

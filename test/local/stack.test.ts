@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -52,7 +60,19 @@ test('a start without the database of earlier files is refused, and keeps the fi
   expect(hasDatabase(dataDir)).toBe(false);
 });
 
-test('a removal of a database that was broken off is completed by the next start', async () => {
+test('a start is refused if the folder of the database is there, but empty', async () => {
+  const home = join(dataDir, 'postgres');
+  mkdirSync(home, { mode: 0o700 });
+  writePrivateJson(join(dataDir, 'keys.json'), { admin: 'ks_kept' });
+  await expect(start({})).rejects.toThrow(
+    `${dataDir} had a database, because it has keys.json, but ${join(home, 'data')} is missing. Restore`,
+  );
+  expect(readdirSync(home)).toEqual([]);
+  expect(readJson(join(dataDir, 'keys.json'))).toEqual({ admin: 'ks_kept' });
+  expect(existsSync(join(dataDir, 'postgres.json'))).toBe(false);
+});
+
+test('a removal of a database that was interrupted is completed by the next start', async () => {
   await shareBuilds(dataDir);
   const first = await start({});
   await first.stop();
