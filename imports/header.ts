@@ -65,7 +65,8 @@ export interface HeaderFault extends HeaderError {
   index?: number;
 }
 
-export type ImportHeader = { columns: ImportColumn[] } | { errors: HeaderError[] };
+/** `count`: the number of all errors, also of those that are not listed. */
+export type ImportHeader = { columns: ImportColumn[] } | { errors: HeaderError[]; count: number };
 
 const FILE = '/file';
 
@@ -90,15 +91,15 @@ export const ownNames = (
 export const checkHeader = (
   cells: readonly string[],
   options: HeaderOptions,
-): { columns: ImportColumn[] } | { faults: HeaderFault[] } => {
+): { columns: ImportColumn[] } | { faults: HeaderFault[]; count: number } => {
   const { names, isLog } = ownNames(cells, options.columns);
   if (names.some((name) => OF_BACKUPS.has(name) && !isMapped(name, options.columns))) {
     const detail = 'is the file of a backup: restore the backup, or import an export instead';
-    return { faults: [{ detail, pointer: FILE }] };
+    return { faults: [{ detail, pointer: FILE }], count: 1 };
   }
   const found = checkColumns(names, options);
   const faults = faultsOf(names, options, found);
-  if (faults.length > 0) return { faults };
+  if (faults.length > 0) return { faults: withinLimit(faults), count: faults.length };
   return { columns: isLog ? [...found.columns, logColumn(names.length)] : found.columns };
 };
 
@@ -125,12 +126,12 @@ export const readHeader = async (file: Readable, options: HeaderOptions): Promis
         detail: name + detail,
         pointer,
       }));
-      return { errors };
+      return { errors, count: header.count };
     }
     throw emptyFile();
   } catch (error) {
     if (!(error instanceof ImportFileError)) throw error;
-    return { errors: [{ detail: error.message, pointer: FILE }] };
+    return { errors: [{ detail: error.message, pointer: FILE }], count: 1 };
   }
 };
 
@@ -222,7 +223,7 @@ const whyUnknown = (name: string, index: number): string => {
   return ' is not a known property; name custom properties properties.<name>';
 };
 
-/** All faults of a header and its mapping, up to `MAX_NAMED_ERRORS`. */
+/** All faults of a header and its mapping. */
 const faultsOf = (
   names: readonly string[],
   options: HeaderOptions,
@@ -234,6 +235,11 @@ const faultsOf = (
   );
   const isThere = names.some((name) => fieldOf(name, mapping) === matchBy);
   if (!isThere && !found.meant.has(matchBy)) faults.unshift(withoutKey(names, matchBy));
+  return faults;
+};
+
+/** The first `MAX_NAMED_ERRORS` faults. One more states how many others there are. */
+const withinLimit = (faults: HeaderFault[]): HeaderFault[] => {
   const others = faults.length - MAX_NAMED_ERRORS;
   if (others <= 0) return faults;
   const last = { detail: `has ${others} more columns with errors`, pointer: FILE };

@@ -33,18 +33,18 @@ export const columnsSchema = withSizeFirst(
 
 export const mappingNameSchema = nameSchema.describe('Name of the mapping in the workspace');
 
-/** Errors listed in an answer's \`detail\`, too. */
-const MAX_TOLD_ERRORS = 5;
+/** Errors that `detail` lists, too. */
+const MAX_ERRORS_IN_DETAIL = 5;
 
-/** Errors listed in `errors`: those of a file's header, and the number of the others. */
+/** Errors that `errors` lists. If a header has more, the last one states how many others. */
 const MAX_LISTED_ERRORS = MAX_NAMED_ERRORS + 1;
 
-/** A well-formed request with its errors. */
-export const unprocessable = (errors: InputError[]): ProblemError => {
+/** A well-formed request with its errors. `count`: the number of all errors. */
+export const unprocessable = (errors: InputError[], count = errors.length): ProblemError => {
   const listed = errors
-    .slice(0, MAX_TOLD_ERRORS)
+    .slice(0, MAX_ERRORS_IN_DETAIL)
     .map(({ pointer, detail }) => `${pointer}: ${detail}`);
-  if (errors.length > listed.length) listed.push(`${errors.length} errors in total, see errors`);
+  if (count > listed.length) listed.push(`${count} errors in total, see errors`);
   return problem('unprocessable', listed.join('; '), {
     errors: errors.slice(0, MAX_LISTED_ERRORS),
   });

@@ -156,7 +156,8 @@ const requireHeader = async (
     columns,
   });
   if (!('errors' in header)) return;
-  throw unprocessable(header.errors.map((error) => inRequest(options, error)));
+  const errors = header.errors.map((error) => inRequest(options, error));
+  throw unprocessable(errors, header.count);
 };
 
 /** Places of a mapping that was named, as places of the request. */

@@ -88,6 +88,7 @@ test.each([
 ])('a file of %s is refused', async (_what, content, pointers) => {
   const header = await headerOf(content);
   expect(header).toEqual({
+    count: pointers.length,
     errors: pointers.map((pointer) => ({ pointer, detail: expect.stringMatching(/\w/) })),
   });
 });
@@ -101,6 +102,7 @@ test('the error for a backup recommends a restore', async () => {
 test('all wrong columns are named, up to 350', async () => {
   const header = await headerOf(`userId,${'x,'.repeat(1000)}`);
   if (!('errors' in header)) throw new Error('a header of unknown columns is taken');
+  expect(header.count).toBe(1_000);
   expect(header.errors).toHaveLength(351);
   expect(header.errors.at(-1)).toEqual({
     detail: 'has 650 more columns with errors',

@@ -90,6 +90,7 @@ test.each([
   };
   const header = await readHeader(Readable.from(content()), { types: ONE_OF_EACH });
   expect(header).toEqual({
+    count: 1,
     errors: [
       { pointer: '/file', detail: expect.stringContaining('all lines up to here are blank') },
     ],
