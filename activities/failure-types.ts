@@ -8,6 +8,7 @@ import type { ErrorData, JobEnd } from '../workflows/contracts/jobs.ts';
 export const UNKNOWN = 'brokenOff';
 
 const OF_THE_DATABASE = [
+  'clockWentBack',
   'clocksDiffer',
   'connectionUnfit',
   'databaseNotDurable',

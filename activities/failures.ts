@@ -5,6 +5,7 @@ import {
   type DatabaseRefusal,
   type RefusalCode,
   refusalOf,
+  refuseClock,
   refuseForgetful,
 } from '../db/connections/refusal.ts';
 import { isContended, isDatabaseAway, namesOf } from '../db/connections/sql-states.ts';
@@ -214,13 +215,14 @@ const OF_THE_DATABASE: readonly string[] = [
   'databaseNotDurable',
 ] satisfies (typeof DATABASE_REFUSED | RefusalCode)[];
 
-/** Permanent errors that the database functions raise. */
+/** Errors that the database functions raise. */
 const RAISED: Record<string, (id: string) => ApplicationFailure> = {
   KS005: failures.othersWouldGo,
   KS009: () => failures.databaseRefused(refuseForgetful(['fsync'])),
   KS013: failures.requestUnknown,
   KS014: failures.requestNotYours,
   KS015: failures.runNotAllowed,
+  KS016: () => failures.databaseRefused(refuseClock()),
 };
 
 /**

@@ -8,6 +8,7 @@ import {
   isTooMuch,
   syncBatches,
 } from '../../db/deletions/deletion-batches.ts';
+import { assertClockIsAhead } from '../../db/connections/clock.ts';
 import { assertDurable } from '../../db/connections/durability.ts';
 import { letUsersCount } from '../../db/users/sequences.ts';
 import { getExport, listParts, markDamaged, type StoredPart } from '../../db/exports/exports.ts';
@@ -72,6 +73,8 @@ export const createDeleteBackedUpUsers =
     const { db } = deps.database;
     await getRunningJob(db, jobId);
     await assertDurable(db);
+    // Each batch checks this, too. Here it stops the step before it reads the backup again.
+    await assertClockIsAhead(db);
     // The rehearsal inserts users, too.
     await letUsersCount(db);
     await admitDeletion(db, exportId);

@@ -1,5 +1,5 @@
 import { recordActivity } from '../../db/activity.ts';
-import { assertClock } from '../../db/connections/clock.ts';
+import { assertClock, assertClockIsAhead } from '../../db/connections/clock.ts';
 import {
   advanceExpiryWatch,
   eraseFruitlessJobs,
@@ -28,7 +28,7 @@ import { PAGE_SIZE, type RemovalTask, runRemovalTask } from './removal-task.ts';
  * interrupted removals. Files of unfinished jobs are left for a later round.
  *
  * @throws DatabaseRefusal `clocksDiffer` when the clocks of this process and the database differ by
- *   minutes; then nothing is removed
+ *   minutes; `clockWentBack`. Then nothing is removed
  */
 export const createDestroyExpired =
   (deps: ActivityDeps) =>
@@ -36,6 +36,7 @@ export const createDestroyExpired =
     const { db } = deps.database;
     // With a clock that is far ahead, every backup would look expired.
     await assertClock(db);
+    await assertClockIsAhead(db);
     const secondsBehind = await advanceExpiryWatch(db);
     const exports = exportRemovals(deps);
     const imports = importRemovals(deps);

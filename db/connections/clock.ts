@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../client.ts';
-import { refuseDatabase } from './refusal.ts';
+import { refuseClock, refuseDatabase } from './refusal.ts';
 
 /** Largest accepted difference between a process's clock and the database's, in seconds. */
 export const MAX_CLOCK_SKEW_SECONDS = 120;
@@ -41,4 +41,15 @@ export const assertClock = async (db: Db, now?: () => number): Promise<void> => 
     `The clock here is ${Math.round(Math.abs(skew))} s ${skew > 0 ? 'ahead of' : 'behind'} the clock of the ` +
       `database; at most ${MAX_CLOCK_SKEW_SECONDS} s are allowed: set both by NTP, then start again.`,
   );
+};
+
+/**
+ * @throws DatabaseRefusal `clockWentBack` when the database's clock is more than a day behind the
+ *   time up to which expired files were removed, or that time is missing
+ */
+export const assertClockIsAhead = async (db: Db): Promise<void> => {
+  const { rows } = await sql<{
+    hasGoneBack: boolean | null;
+  }>`SELECT has_clock_gone_back() AS "hasGoneBack"`.execute(db);
+  if (rows[0]?.hasGoneBack !== false) throw refuseClock();
 };

@@ -3,6 +3,7 @@ import { ACTING_ROLES } from '../roles.ts';
 
 /** Why Keepsake refuses a database, or a connection, that answers. */
 export type RefusalCode =
+  | 'clockWentBack'
   | 'connectionUnfit'
   | 'clocksDiffer'
   | 'databaseNotDurable'
@@ -45,6 +46,15 @@ export const refuseForgetful = (settings: readonly string[]): DatabaseRefusal =>
     'databaseNotDurable',
     `PostgreSQL runs with ${settings.join(' and ')} off, so a crash could lose backups. Turn this setting on for ` +
       'the server, this login and this database.',
+  );
+
+/** For a clock by which new backups may have expired as soon as the clock is right again. */
+export const refuseClock = (): DatabaseRefusal =>
+  refuseDatabase(
+    'clockWentBack',
+    'The clock of PostgreSQL is more than a day behind the time up to which expired files were removed. Set ' +
+      'this clock by NTP. If it is right, run this as the owner of the database: ' +
+      'UPDATE expiry_watch SET watched_to = now()',
   );
 
 /** The refusal that an error is, or that it stands for. Undefined for any other error. */

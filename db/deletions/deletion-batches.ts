@@ -36,7 +36,7 @@ export type BatchResult =
   | { status: 'tooMuch' }
   /** Another attempt took this slice. */
   | { status: 'moved' }
-  /** The backup does not match the table any more; a new backup is needed. */
+  /** The backup is not valid, expires soon, or does not match the table; a new one is needed. */
   | { status: 'void' }
   /** The job was cancelled or has ended. */
   | { status: 'stopped' };

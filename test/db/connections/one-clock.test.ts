@@ -11,6 +11,8 @@ import { importKey } from '../../../files/import-key.ts';
 import { startHeartbeat } from '../../../worker/heartbeat.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {
+  countOf,
+  failureOf,
   inIndia,
   seedWorkspace,
   startDeletion,
@@ -148,14 +150,48 @@ test('if all clocks jump ahead together, backups are destroyed only step by step
   expect(await runsAt(exportId, '-3 days -1 hour', '-1 hour')).toBe(true);
 });
 
-test('the watched time follows the clock, also back', async () => {
+test('the watched time follows the clock, and stays where it is if the clock is set back by hours', async () => {
   const exportId = await expiredBackup('following');
   // After an hour, it is at the clock again.
   expect(await runsAt(exportId, '-61 minutes', '-1 hour')).toBe(true);
-  await runsAt(exportId, '31 days', '31 days');
-  expect((await asOwner('SELECT watched_to <= now() AS back FROM expiry_watch')).rows).toEqual([
-    { back: true },
-  ]);
+  await runsAt(exportId, '23 hours', '23 hours');
+  const { rows } = await asOwner(
+    `SELECT watched_to > now() + interval '22 hours' AS stays FROM expiry_watch`,
+  );
+  expect(rows).toEqual([{ stays: true }]);
+});
+
+const refusal = { type: 'clockWentBack', nonRetryable: false };
+
+test('while the clock is days behind, no user is deleted and no file is removed', async () => {
+  const expired = await expiredBackup('behind-files');
+  const workspace = await seedWorkspace(database(), 'behind', 4);
+  const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
+  const { exportId } = await steps.backUp(deletion);
+  // By the right clock, this backup expired yesterday.
+  await asOwner(`UPDATE expiry_watch SET watched_to = now() + interval '31 days'`);
+  const before = await watchedTo();
+  expect(await failureOf(steps.remove(deletion, exportId))).toMatchObject(refusal);
+  expect(await failureOf(destroyExpired())).toMatchObject(refusal);
+  expect(await watchedTo()).toBe(before);
+  expect(await countOf(database(), workspace.workspaceId)).toBe(4);
+  const { rows } = await asOwner('SELECT state FROM exports WHERE id = $1', [expired]);
+  expect(rows).toEqual([{ state: 'verified' }]);
+  // The clock was ahead before, and is right now: the message names this statement.
+  await asOwner('UPDATE expiry_watch SET watched_to = now()');
+  expect(await steps.remove(deletion, exportId)).toEqual({ deleted: 2 });
+  expect(await destroyExpired()).toMatchObject({ removed: 1 });
+});
+
+test('without its watched time the service deletes no user and removes no file', async () => {
+  const workspace = await seedWorkspace(database(), 'unwatched', 4);
+  const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
+  const { exportId } = await steps.backUp(deletion);
+  await asOwner('DELETE FROM expiry_watch');
+  expect(await failureOf(steps.remove(deletion, exportId))).toMatchObject(refusal);
+  expect(await failureOf(destroyExpired())).toMatchObject(refusal);
+  await asOwner('INSERT INTO expiry_watch (watched_to, stepped_at) VALUES (now(), now())');
+  expect(await steps.remove(deletion, exportId)).toEqual({ deleted: 2 });
 });
 
 test('the database refuses to remove a backup that expired after the watched time', async () => {

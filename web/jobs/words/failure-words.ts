@@ -79,6 +79,7 @@ export const FAILURE_WORDS = {
   databaseRefused: { title: 'The database refuses a statement', next: OPERATORS },
   databaseNotDurable: { title: 'The database may lose what it confirmed', next: OPERATORS },
   connectionUnfit: { title: 'The connection to the database is not fit', next: OPERATORS },
+  clockWentBack: { title: 'The clock of the database has gone back', next: OPERATORS },
   clocksDiffer: { title: 'The clocks of worker and database differ', next: OPERATORS },
   loginRefused: { title: 'The database refuses the login of the worker', next: OPERATORS },
   schemaMissing: { title: 'The database has no tables of Keepsake', next: OPERATORS },
