@@ -48,6 +48,12 @@ const LOSSY_CHANGES: readonly LossyChange[] = [
   { from: RANGE_OF_DAYS, to: RANGE_OF_DAYS, comparedAs: asFormer },
   // Of single values of these types, the text is compared anyway.
   { from: TEXT, to: TEXT, comparedAs: asText },
+  // `bpchar` is `character` without a length. Its cast to text removes trailing blanks.
+  {
+    from: TEXT,
+    to: /^(?:character\(\d+\)|bpchar)$/,
+    comparedAs: () => ({ restored: 'bpchar::text', stored: 'text' }),
+  },
   // Trailing blanks have no meaning in `character`, and none when two of its values are compared.
   { from: /^character\(\d+\)$/, to: SHORT_TEXT, comparedAs: () => as('bpchar') },
   { from: /./, to: SHORT_TEXT, comparedAs: asText },

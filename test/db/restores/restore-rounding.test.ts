@@ -58,6 +58,7 @@ test.each([
   ['char(70)', 'name', `repeat('a', 70)`, `'a'`],
   ['jsonb', 'name', `jsonb_build_object('a', repeat('b', 70))`, `'{}'`],
   ['text[]', 'varchar(3)[]', `'{"abc  "}'`, `'{abc,NULL}'`],
+  ['text', 'char(5)', `'abc  '`, `'abc'`],
   ['int', 'oid', '-1', '1'],
 ])(
   'from %s to %s: a user whose value would be rounded is named and stays in the backup, another comes back',
@@ -92,6 +93,8 @@ test.each([
   ['int4range', 'numrange', `'[1,5)'`, `'empty'`],
   ['tstzrange', 'tsrange', `'[2026-01-01 10:00Z,)'`, `'[2026-01-01 10:00Z,2026-01-01 11:00Z]'`],
   ['varchar(10)', 'varchar(5)', `'abc'`, `'abcde'`],
+  ['varchar(5)', 'char(5)', `'abc'`, `'abcde'`],
+  ['char(5)', 'char(9)', `'abc'`, `'abcde'`],
 ])('from %s to %s every user comes back', async (type, newType, one, other) => {
   const { result } = await restoreAs(type, newType, one, other);
   expect(result).toMatchObject({ state: 'succeeded', counts: { restored: 2 } });
