@@ -83,7 +83,12 @@ test('a job about many users needs no more history than a job about few users', 
     expect((await admin.finish(id)).state).toBe('succeeded');
     const handle = stack().temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }));
     await handle.result();
-    return (await handle.fetchHistory()).events?.length ?? 0;
+    const { events } = JSON.parse(historyToJSON(await handle.fetchHistory())) as {
+      events: { eventType: string }[];
+    };
+    // Workflow tasks depend on how busy the machine is, and not on the job.
+    return events.filter(({ eventType }) => !eventType.startsWith('EVENT_TYPE_WORKFLOW_TASK_'))
+      .length;
   };
   const ids = Array.from({ length: 1_000 }, (_, n) => `u-${n + 1}`);
   const handful = await eventsOf({ type: 'ids', ids: ids.slice(0, 2) });
@@ -91,8 +96,7 @@ test('a job about many users needs no more history than a job about few users', 
   const many = await eventsOf(india);
   expect(handful).toBeGreaterThan(10);
   expect(handful).toBeLessThan(few);
-  // A repeated poll may add one or two events.
-  expect(many).toBeLessThanOrEqual(few + 4);
+  expect(many).toBe(few);
 });
 
 test('two overlapping jobs delete each user once and count each user once', async () => {
