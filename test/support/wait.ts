@@ -8,5 +8,8 @@ export const waitUntil = <Value>(find: () => Value | Promise<Value>, interval = 
   vi.waitUntil(find, { timeout: PATIENCE_MS, interval });
 
 /** Waits until `check` throws no error, and returns its value. */
-export const waitFor = <Value>(check: () => Value | Promise<Value>, interval = INTERVAL_MS) =>
-  vi.waitFor(check, { timeout: PATIENCE_MS, interval });
+export const waitFor = <Value>(
+  check: () => Value | Promise<Value>,
+  interval = INTERVAL_MS,
+  timeout = PATIENCE_MS,
+) => vi.waitFor(check, { timeout, interval });

@@ -137,8 +137,12 @@ test('if a receiver fails for three days, the delivery fails and the webhook is 
   expect(length).toBeLessThan(100);
   expect(await steps.delivery(deliveryId)).toMatchObject({ state: 'failed', attempts: length });
   expect(await steps.webhook(webhook.id)).toMatchObject({ disabled_reason: 'failing' });
+  // On a busy machine, workflow tasks are repeated.
   const { events } = await handle.fetchHistory();
-  expect(events?.length).toBeLessThan(20);
+  const own = events?.filter(
+    ({ workflowTaskScheduledEventAttributes: task }) => task === undefined,
+  );
+  expect(own?.length).toBeLessThan(20);
   await keepHistory('given-up', handle, DELIVERY_HISTORIES);
 });
 

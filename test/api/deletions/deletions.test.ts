@@ -217,7 +217,7 @@ test('Prefer: wait answers 200 when the job ends in time, and 202 otherwise', as
     }, 200);
   };
   const done = await call('DELETE', '/v1/users/churned-00005', {
-    headers: { prefer: 'respond-async, wait=10' },
+    headers: { prefer: 'respond-async, wait=30' },
   });
   starter.start = start;
   expect(done).toMatchObject({ status: 200, body: { state: 'succeeded' } });

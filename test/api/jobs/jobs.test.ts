@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { useApi } from '../support.ts';
+import { countLockWaits } from '../../support/database/lock-waits.ts';
 
 const api = useApi();
 
@@ -214,7 +215,7 @@ test('a cancel waits for the open batch of the job', async () => {
   const cancel = call('POST', `/v1/jobs/${job.id}/cancel`).finally(() => {
     isAnswered = true;
   });
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await expect.poll(() => countLockWaits(database.owner.pool)).toBe(1);
   expect(isAnswered).toBe(false);
   await batch.query('COMMIT');
   batch.release();

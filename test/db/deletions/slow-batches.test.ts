@@ -39,7 +39,7 @@ const listen = (): { notices: string[]; stop: () => void } => {
 };
 
 test('after three rows of a slice have waited for a lock in vain, the next rows wait a millisecond', async () => {
-  const workspace = await seedWorkspace(database(), 'waits', 40);
+  const workspace = await seedWorkspace(database(), 'waits', 400);
   await onDelete(
     'waits',
     `RAISE NOTICE '%', current_setting('lock_timeout');
@@ -47,16 +47,16 @@ test('after three rows of a slice have waited for a lock in vain, the next rows 
   );
   const holder = await database().owner.pool.connect();
   await holder.query('BEGIN; SELECT pg_advisory_xact_lock(77)');
-  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 20 });
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 200 });
   const { exportId } = await steps.backUp(jobId);
   const { notices, stop } = listen();
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 1 });
   stop();
-  // Of the last 20 notices, one for each row, the first is of u-2, which waits for no lock.
-  expect(notices.slice(-20)).toEqual([...Array(4).fill('2s'), ...Array(16).fill('1ms')]);
+  // Of the last 200 notices, one for each row, the first is of u-2, which waits for no lock.
+  expect(notices.slice(-200)).toEqual([...Array(4).fill('2s'), ...Array(196).fill('1ms')]);
   await steps.settle(jobId, 1, true);
   const reasons = Object.values(await reasonsOf(database(), jobId));
-  expect(reasons).toEqual(Array(19).fill('failed locked'));
+  expect(reasons).toEqual(Array(199).fill('failed locked'));
   await holder.query('ROLLBACK');
   holder.release();
 });

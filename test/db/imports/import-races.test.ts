@@ -115,15 +115,10 @@ test('a late cancel rolls back the open chunk, and keeps the chunks before it', 
   const workspace = await seedWorkspace(database(), 'cancelled', 0);
   const jobId = await steps.start(workspace, fileOf(1, 2 * MAX_CHUNK_LINES, 'ours'));
   await steps.check(jobId);
-  const { crashPoint } = steps.deps;
-  let committed = Promise.resolve<unknown>(undefined);
-  steps.deps.crashPoint = (point) => {
-    if (point !== 'import:chunk-committed') return;
-    committed = query(`UPDATE jobs SET state = 'cancelling' WHERE id = $1`, [jobId]);
-  };
+  const cancel = () => query(`UPDATE jobs SET state = 'cancelling' WHERE id = $1`, [jobId]);
+  const undo = waylay(steps, 'BEGIN ISOLATION LEVEL READ COMMITTED;', cancel, 1);
   await expect(steps.import(jobId)).rejects.toMatchObject({ type: 'jobNotRunning' });
-  await committed;
-  steps.deps.crashPoint = crashPoint;
+  undo();
   const result = await steps.finish(jobId, { kind: 'failed', type: 'jobNotRunning', message: '' });
   expect(result).toMatchObject({
     state: 'cancelled',

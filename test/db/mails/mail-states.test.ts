@@ -6,6 +6,7 @@ import { createApiKey } from '../../../db/api-keys.ts';
 import { listJobMails, listRequestMails } from '../../../db/mails/mail-rounds.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
 import { useDatabase } from '../../support/database/database.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { createRequestSteps, seedPeople } from '../../support/steps/delete-all.ts';
 import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
 import {
@@ -47,7 +48,7 @@ beforeAll(async () => {
     },
     mailer: new Resend('re_test', { baseUrl: provider.url }),
     mailMeter: (kind, result) => void counted.push(`${kind} ${result}`),
-    deadlineMs: 2_000,
+    deadlineMs: PATIENCE_MS,
   };
 });
 

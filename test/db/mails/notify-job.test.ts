@@ -12,6 +12,7 @@ import { createWorkspace } from '../../../db/workspaces.ts';
 import { readLinkToken } from '../../../files/link-token.ts';
 import type { JobEnd } from '../../../workflows/contracts/jobs.ts';
 import { useDatabase } from '../../support/database/database.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { makeExport, makeJob, type ExportToMake } from '../../support/steps/export-rows.ts';
 
 interface Mail {
@@ -70,7 +71,7 @@ beforeAll(async () => {
     },
     mailer: new Resend('re_test', { baseUrl: `http://127.0.0.1:${port}` }),
     mailMeter: (kind, result) => void counted.push(`${kind} ${result}`),
-    deadlineMs: 2_000,
+    deadlineMs: PATIENCE_MS,
   });
 });
 

@@ -40,8 +40,8 @@ test(
     }
     const closed = once(demo, 'close');
     // In two waits, because its modules are translated anew: the folder of temporary files is new.
-    await waitFor(() => expect(demoFolders()).toHaveLength(1));
-    await waitFor(() => expect(said).toMatch(/^Start PostgreSQL.* s$/m));
+    await waitFor(() => expect(demoFolders()).toHaveLength(1), 50, START_DEADLINE_MS);
+    await waitFor(() => expect(said).toMatch(/^Start PostgreSQL.* s$/m), 50, START_DEADLINE_MS);
     const [demoFolder = ''] = demoFolders();
     const record = readFileSync(join(folder, demoFolder, 'processes.json'), 'utf8');
     const processes = Object.values(JSON.parse(record) as Record<string, ProcessIdentity>);
@@ -52,5 +52,5 @@ test(
     expect(processes.filter(isAlive)).toEqual([]);
     expect(demoFolders()).toEqual([]);
   },
-  2 * START_DEADLINE_MS,
+  3 * START_DEADLINE_MS,
 );

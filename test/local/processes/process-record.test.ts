@@ -11,6 +11,7 @@ import {
   stopOrphans,
 } from '../../../local/processes/process-record.ts';
 import { waitForEnd } from '../../../local/processes/stop-process.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 
 let folder: string;
 let sleeper: ChildProcess;
@@ -47,5 +48,5 @@ test('another process with the same id is not stopped', async () => {
 
 test('a forced end stops the recorded processes', async () => {
   killRecorded(folder);
-  expect(await waitForEnd(identity, 2_000)).toBe(true);
+  expect(await waitForEnd(identity, PATIENCE_MS)).toBe(true);
 });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, inject } from 'vitest';
 import { openDatabase, type Database } from '../../../db/client.ts';
 import { API_ROLE, WORKER_ROLE } from '../../../db/roles.ts';
 import { TEMPLATE } from '../global-setup.ts';
+import { waitFor } from '../wait.ts';
 import { BOTH_ROLES } from './migrate-for-tests.ts';
 
 export interface TestDatabase {
@@ -61,9 +62,14 @@ const mapRoles = <Value>(make: (role: string) => Value) => ({
   app: make(BOTH_ROLES),
 });
 
-const asAdmin = async (sql: string): Promise<void> => {
-  const client = new Client({ connectionString: inject('postgresUrl') });
-  await client.connect();
-  await client.query(sql);
-  await client.end();
-};
+/** While a connection to the database is being closed, PostgreSQL refuses after five seconds. */
+const asAdmin = (sql: string): Promise<void> =>
+  waitFor(async () => {
+    const client = new Client({ connectionString: inject('postgresUrl') });
+    await client.connect();
+    try {
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
+  });

@@ -2,7 +2,8 @@ import type pg from 'pg';
 import type { ImportSteps } from '../steps/import.ts';
 
 /**
- * Calls `act` once, just before the import's first statement that starts with `beginning`.
+ * Calls `act` once, just before the import's first statement that starts with `beginning`, or
+ * before a later one of these statements: `skipped` is their number before it.
  *
  * @returns a function that restores the pool
  */
@@ -10,17 +11,16 @@ export const waylay = (
   { deps }: Pick<ImportSteps, 'deps'>,
   beginning: string,
   act: () => Promise<unknown>,
+  skipped = 0,
 ): (() => void) => {
   const { lanes } = deps;
-  let isDone = false;
+  let seen = 0;
   const connect = async (): Promise<pg.PoolClient> => {
     const client = await lanes.connect();
     const send = client.query.bind(client) as (...args: unknown[]) => unknown;
     const waylaid = async (...args: unknown[]): Promise<unknown> => {
-      if (!isDone && typeof args[0] === 'string' && args[0].trimStart().startsWith(beginning)) {
-        isDone = true;
-        await act();
-      }
+      const isMatch = typeof args[0] === 'string' && args[0].trimStart().startsWith(beginning);
+      if (isMatch && seen++ === skipped) await act();
       return send(...args);
     };
     // COPY passes in a stream and needs it back at once.
