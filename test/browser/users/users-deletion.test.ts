@@ -276,6 +276,20 @@ test('all users of a list that nobody has seen are looked at again', async (cont
   await expectAskedAgain(page, place, 'The list is loaded again');
 });
 
+test('all users of a list that came while the dialog was loaded are looked at again', async (context) => {
+  const { page, place, list } = await selectSegment(context, { isCut: true });
+  await page.route('**/v1/users?*', (route) => route.abort('connectionreset'));
+  await page.reload();
+  await exchangeSegment(place);
+  await page.route('**/assets/delete-dialog*.js', async (route) => {
+    await list.box('u-2').waitFor();
+    await route.continue();
+  });
+  await list.button('Delete…').click();
+  await page.unroute('**/v1/users?*');
+  await expectAskedAgain(page, place, 'The list is loaded again');
+});
+
 test('the users that were left out and do not exist are counted among all left out', async (context) => {
   const { page, place, list } = await selectSegment(context);
   await stack().sql(`DELETE FROM users WHERE workspace_id = $1 AND user_id = 'u-1'`, [

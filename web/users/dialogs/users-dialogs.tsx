@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router';
-import { type RefObject, useEffect, useRef } from 'react';
+import { type RefObject, Suspense, useEffect, useRef, useState } from 'react';
 import { problemOf } from '../../api/problem.ts';
 import { problemsWithin } from '../../filters/filter-problems.ts';
 import { isFilter } from '../../filters/read-filter.ts';
@@ -89,6 +89,12 @@ const DeleteSelected = (parts: ListParts) => {
   const count = useSeenCount(parts);
   const onOtherSegment = useRefreshUsers();
   const isAll = used.selection.kind === 'all';
+  // Of the time when the dialog was opened: the list may come while its files are loaded.
+  const [seen] = useState({
+    count,
+    isUnseen: isAll && (parts.isUnseen || list.users === undefined || list.isOld),
+    ...(isAll && { segmentUpdatedAt: list.segmentUpdatedAt }),
+  });
   const isStarted = useRef(false);
   useCloseWithoutUsers('detail' in usable, isStarted);
   if ('detail' in usable) return null;
@@ -100,20 +106,18 @@ const DeleteSelected = (parts: ListParts) => {
   };
   const leftOut = used.selection.kind === 'all' ? used.selection.except.size : undefined;
   return (
-    <DeleteDialog
-      scope={{
-        selection: usable.selection,
-        words,
-        seen: {
-          count,
-          isUnseen: isAll && (parts.isUnseen || list.users === undefined || list.isOld),
-          ...(isAll && { segmentUpdatedAt: list.segmentUpdatedAt, onOtherSegment }),
-        },
-        ...(leftOut !== undefined && { leftOut }),
-      }}
-      onClose={address.closeDialog}
-      onUsed={end}
-    />
+    <Suspense>
+      <DeleteDialog
+        scope={{
+          selection: usable.selection,
+          words,
+          seen: { ...seen, ...(isAll && { onOtherSegment }) },
+          ...(leftOut !== undefined && { leftOut }),
+        }}
+        onClose={address.closeDialog}
+        onUsed={end}
+      />
+    </Suspense>
   );
 };
 
