@@ -23,16 +23,17 @@ const arrange = (users: number, inParis: number): Promise<Place> => {
 };
 
 /**
- * Opens the page of a deletion that then waits for two locked users: it tries them again for some
- * seconds. `free` ends the wait.
+ * Opens the page of a deletion that deletes nobody before `freeAll`. Then it leaves two locked
+ * users, until `free`.
  */
 const openSlowDeletion = async (context: TestContext, place: Place) => {
   const free = await lockUsers(stack(), place, ['u-40', 'u-41']);
+  const freeAll = await lockAllUsers(stack(), place);
   const id = await beginDeletion(place);
   const letGo = await holdJob(stack(), id);
   const page = await openJob(context, id, { key: place.key });
   await letGo();
-  return { id, page, free };
+  return { id, page, free, freeAll };
 };
 
 const openJob = async (context: TestContext, id: string, options: OpenOptions): Promise<Page> => {
@@ -51,7 +52,7 @@ const steps = (page: Page) => page.getByRole('list', { name: 'Steps', exact: tru
 
 test('a deletion is shown live: its steps, its users, and its end with sums that close', async (context) => {
   const place = await arrange(1_000, 150);
-  const { page, free } = await openSlowDeletion(context, place);
+  const { page, free, freeAll } = await openSlowDeletion(context, place);
   await page
     .getByRole('heading', { level: 1, name: 'Deletion of 150 users that match a filter' })
     .waitFor();
@@ -61,6 +62,7 @@ test('a deletion is shown live: its steps, its users, and its end with sums that
     `/^(\\d+ % – )?Deleting – ${place.workspaceId} – Keepsake$/.test(document.title)`,
   );
   await page.getByRole('progressbar', { name: 'Deleting' }).waitFor();
+  await freeAll();
 
   await page.getByRole('heading', { level: 2, name: '148 deleted, 2 not' }).waitFor();
   await free();
@@ -82,10 +84,8 @@ test('a deletion is shown live: its steps, its users, and its end with sums that
 
 test('a deletion that is stopped says what is done, and what stays', async (context) => {
   const place = await arrange(1_000, 150);
-  const { id, page, free } = await openSlowDeletion(context, place);
+  const { id, page, free, freeAll } = await openSlowDeletion(context, place);
   await page.getByRole('progressbar', { name: 'Deleting' }).waitFor();
-  // Without this, a slow test would find the deletion at its end.
-  const freeAll = await lockAllUsers(stack(), place);
   await page.getByRole('button', { name: 'Stop deletion' }).click();
   const dialog = page.getByRole('dialog', { name: 'Stop this deletion?' });
   await dialog.getByText(/Nobody is deleted yet|are deleted and can be restored/).waitFor();
@@ -95,6 +95,8 @@ test('a deletion that is stopped says what is done, and what stays', async (cont
 
   await page.getByRole('button', { name: 'Stop deletion' }).click();
   await dialog.getByRole('button', { name: 'Stop deletion' }).click();
+  const stateOf = () => place.api.succeed<{ state: string }>('GET', `/v1/jobs/${id}`);
+  await expect.poll(stateOf).toMatchObject({ state: 'cancelling' });
   await freeAll();
   await page.getByRole('main').getByText('Stopped').waitFor();
   await free();
@@ -246,9 +248,10 @@ test('exports, imports and restores have the same page', async (context) => {
 
 test('the page of a job is accessible, and fits its window, in each theme and width', async (context) => {
   const place = await arrange(1_000, 60);
-  const { id, page, free } = await openSlowDeletion(context, place);
+  const { id, page, free, freeAll } = await openSlowDeletion(context, place);
   await page.getByRole('progressbar', { name: 'Deleting' }).waitFor();
   const goOn = await holdJob(stack(), id);
+  await freeAll();
   await expectAccessibleInEachLook(page);
   await goOn();
   await page.getByRole('heading', { level: 2, name: '58 deleted, 2 not' }).waitFor();

@@ -69,7 +69,7 @@ const openTestStack = async (
   stack: Pick<Stack, 'info'>,
   dataDir: string,
 ): Promise<{ test: TestStack; close: () => Promise<void> }> => {
-  const owner = openDatabase(stack.info().databaseUrl, { maxConnections: 2 });
+  const owner = openDatabase(stack.info().databaseUrl, { maxConnections: 5 });
   const { api, outbox = '', temporal } = stack.info();
   const connection = await Connection.connect({ address: temporal });
   const adminKey = async (id: string) => {

@@ -14,6 +14,7 @@ import {
   startOfAnswer,
   type Answer,
 } from '../../support/http/mail-provider.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 
 const MESSAGE = { subject: 'Subject', html: '<p>Hello</p>', text: 'Hello' };
 const ADDRESS = 'ada@keys.example';
@@ -30,7 +31,7 @@ const startProvider = async (...answers: Answer[]) => {
 const refusal = (statusCode: number, name: string, headers: Record<string, string> = {}) =>
   json(statusCode, { statusCode, name, message: `no: ${ADDRESS}` }, headers);
 
-const send = (mailer: Resend, deadlineMs = 2_000) =>
+const send = (mailer: Resend, deadlineMs = PATIENCE_MS) =>
   sendMail(mailer, MESSAGE, {
     to: ADDRESS,
     from: 'Keepsake <keepsake@example.com>',
