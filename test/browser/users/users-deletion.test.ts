@@ -272,6 +272,7 @@ test('all users of a list that nobody has seen are looked at again', async (cont
   await page.reload();
   await exchangeSegment(place);
   await list.button('Delete…').click();
+  await page.getByRole('dialog', { name: 'Delete 25 users?' }).waitFor();
   await page.unrouteAll({ behavior: 'wait' });
   await expectAskedAgain(page, place, 'The list is loaded again');
 });
@@ -285,7 +286,9 @@ test('all users of a list that came while the dialog was loaded are looked at ag
     await list.box('u-2').waitFor();
     await route.continue();
   });
+  const isLoading = page.waitForRequest('**/assets/delete-dialog*.js');
   await list.button('Delete…').click();
+  await isLoading;
   await page.unroute('**/v1/users?*');
   await expectAskedAgain(page, place, 'The list is loaded again');
 });
