@@ -39,19 +39,6 @@ interface Upload {
 
 export type ApiClient = ReturnType<typeof createApiClient>;
 
-/** Sends a request again while the answer is 503, each time with the same idempotency key. */
-export const repeatWhileAway = async <Body>(
-  send: () => Promise<Answer<Body>>,
-): Promise<Answer<Body>> => {
-  const start = Date.now();
-  let answer = await send();
-  while (answer.status === 503 && Date.now() - start < REQUEST_DEADLINE_MS) {
-    await sleep(POLL_INTERVAL_MS);
-    answer = await send();
-  }
-  return answer;
-};
-
 /** A client of the API that uses the given key. */
 export const createApiClient = (api: string, key: string) => {
   const request = (method: string, path: string, body?: unknown, headers = {}) =>
@@ -80,14 +67,10 @@ export const createApiClient = (api: string, key: string) => {
     return { status: response.status, headers: response.headers, body: parsed };
   };
 
-  /**
-   * Sends a request, again and again while a server of the API is busy or away.
-   *
-   * @throws Error with the answer, unless it is a success
-   */
+  /** Sends a request. @throws Error with the answer, unless it is a success */
   const succeed = async <Body>(method: string, path: string, body?: unknown): Promise<Body> => {
     const headers = method === 'GET' ? {} : { 'idempotency-key': randomUUID() };
-    const answer = await repeatWhileAway(() => call<Body>(method, path, body, headers));
+    const answer = await call<Body>(method, path, body, headers);
     if (answer.status >= 300) {
       throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
     }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { expect, test } from 'vitest';
 import { workflowIdOf } from '../../workflows/contracts/jobs.ts';
-import { readHistory } from '../support/steps/histories.ts';
+import { countOwnEvents, readHistory } from '../support/steps/histories.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
@@ -83,12 +83,7 @@ test('a job about many users needs no more history than a job about few users', 
     expect((await admin.finish(id)).state).toBe('succeeded');
     const handle = stack().temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }));
     await handle.result();
-    const { events } = JSON.parse(historyToJSON(await handle.fetchHistory())) as {
-      events: { eventType: string }[];
-    };
-    // Workflow tasks depend on how busy the machine is, and not on the job.
-    return events.filter(({ eventType }) => !eventType.startsWith('EVENT_TYPE_WORKFLOW_TASK_'))
-      .length;
+    return countOwnEvents(handle);
   };
   const ids = Array.from({ length: 1_000 }, (_, n) => `u-${n + 1}`);
   const handful = await eventsOf({ type: 'ids', ids: ids.slice(0, 2) });

@@ -69,7 +69,7 @@ test('a delivery has type, job, state, counts and a link to the job, signed, und
   expect(await attempt(deliveryId)).toBe('delivered');
   const [request] = receiver.received;
   const at = Number(request?.headers['webhook-timestamp']) * 1_000;
-  expect(Math.abs(at - Date.now())).toBeLessThan(60_000);
+  expect(Math.abs(at - Date.now())).toBeLessThan(5_000);
   expect(request?.headers).toMatchObject({
     'webhook-id': deliveryId,
     'content-type': 'application/json',
@@ -155,7 +155,7 @@ test('Retry-After of a 429 is obeyed', async () => {
   answer = () => [429, { 'retry-after': '120' }];
   await expect(attempt(deliveryId)).rejects.toMatchObject({ nextRetryDelay: 120_000 });
   const { next_ms: nextMs } = await steps.delivery(deliveryId);
-  expect(nextMs).toBeGreaterThan(60_000);
+  expect(nextMs).toBeGreaterThan(110_000);
 });
 
 test('a 410 ends the delivery and switches the webhook off, and the activity log says so', async () => {

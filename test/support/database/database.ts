@@ -4,7 +4,6 @@ import { afterAll, beforeAll, inject } from 'vitest';
 import { openDatabase, type Database } from '../../../db/client.ts';
 import { API_ROLE, WORKER_ROLE } from '../../../db/roles.ts';
 import { TEMPLATE } from '../global-setup.ts';
-import { waitFor } from '../wait.ts';
 import { BOTH_ROLES } from './migrate-for-tests.ts';
 
 export interface TestDatabase {
@@ -62,14 +61,9 @@ const mapRoles = <Value>(make: (role: string) => Value) => ({
   app: make(BOTH_ROLES),
 });
 
-/** While a connection to the database is being closed, PostgreSQL refuses after five seconds. */
-const asAdmin = (sql: string): Promise<void> =>
-  waitFor(async () => {
-    const client = new Client({ connectionString: inject('postgresUrl') });
-    await client.connect();
-    try {
-      await client.query(sql);
-    } finally {
-      await client.end();
-    }
-  });
+const asAdmin = async (sql: string): Promise<void> => {
+  const client = new Client({ connectionString: inject('postgresUrl') });
+  await client.connect();
+  await client.query(sql);
+  await client.end();
+};

@@ -1,13 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { createApiKey } from '../../../db/api-keys.ts';
 import { openDatabase } from '../../../db/client.ts';
-import {
-  createApiClient,
-  repeatWhileAway,
-  type ApiClient,
-  type Job,
-} from '../../../local/api-client.ts';
+import { createApiClient, type ApiClient, type Job } from '../../../local/api-client.ts';
 import type { TestStack } from '../stack/stack.ts';
 import { waitFor, waitUntil } from '../wait.ts';
 
@@ -92,13 +86,8 @@ export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) 
           .find((code) => code !== undefined);
       return waitUntil(find, 200);
     },
-    /** Repeats a decision while Temporal does not answer: nothing was changed then. */
-    decide: (client: ApiClient, id: string, kind: string, body?: object) => {
-      const headers = { 'idempotency-key': randomUUID() };
-      return repeatWhileAway(() =>
-        client.call<DeleteAllRequest>('POST', `${PATH}/${id}/${kind}`, body, headers),
-      );
-    },
+    decide: (client: ApiClient, id: string, kind: string, body?: object) =>
+      client.call<DeleteAllRequest>('POST', `${PATH}/${id}/${kind}`, body),
     preview: (client: ApiClient, id: string) =>
       client.succeed<Preview>('POST', `${PATH}/${id}/preview`),
     run: (client: ApiClient, id: string, { id: previewId, count, phrase }: Preview) =>

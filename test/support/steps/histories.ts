@@ -18,6 +18,15 @@ export const DELIVERY_HISTORIES = join(FOLDER, '..', 'delivery-histories');
  */
 const isWriting = process.env['WRITE_HISTORIES'] !== undefined;
 
+/** The number of events without workflow tasks, which depend on how busy the machine is. */
+export const countOwnEvents = async (handle: WorkflowHandle): Promise<number> => {
+  const { events } = JSON.parse(historyToJSON(await handle.fetchHistory())) as {
+    events: { eventType: string }[];
+  };
+  return events.filter(({ eventType }) => !eventType.startsWith('EVENT_TYPE_WORKFLOW_TASK_'))
+    .length;
+};
+
 /** A history as text, with its payloads decoded. */
 export const readHistory = async (handle: WorkflowHandle): Promise<string> =>
   historyToJSON(await handle.fetchHistory()).replaceAll(
