@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
 import { useConsole } from '../support/browser/console.ts';
 import { databaseAway } from '../support/browser/away.ts';
+import { unroute } from '../support/browser/routes.ts';
 
 const { stack, open } = useConsole();
 let key = '';
@@ -165,7 +166,7 @@ test('a page whose files are gone after an update offers to load again', async (
   await page.getByLabel('Key', { exact: true }).fill(key);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'This page could not be loaded' }).waitFor();
-  await page.unroute(gone);
+  await unroute(page, gone);
   await page.getByRole('button', { name: 'Reload' }).click();
   await atSettings(page);
 });

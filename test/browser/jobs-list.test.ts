@@ -4,6 +4,7 @@ import { moveUntil, pauseClock, seeSoon } from '../support/browser/clock.ts';
 import { useConsole } from '../support/browser/console.ts';
 import { databaseAway } from '../support/browser/away.ts';
 import { addPlace, beginDeletion, IN_PARIS, type Place } from '../support/browser/deletions.ts';
+import { unroute } from '../support/browser/routes.ts';
 
 const { stack, open } = useConsole();
 let place: Place;
@@ -108,7 +109,7 @@ test('while the database is away, the list says so with its request id, and is t
   const alert = page.getByRole('alert');
   await alert.getByText('The database is not available').waitFor();
   await alert.getByText('r-7').waitFor();
-  await page.unroute('**/v1/jobs?*');
+  await unroute(page, '**/v1/jobs?*');
   await alert.getByRole('button', { name: 'Try again' }).click();
   await page.getByRole('row').nth(1).waitFor();
 });
@@ -131,7 +132,7 @@ test('the first failure is shown at once, and the list comes back by itself, wit
   expect(waitedMs).toBeGreaterThan(4 * 5_000);
   await alert.getByRole('button', { name: 'Try again' }).click();
   await expect.poll(() => tries).toBe(7);
-  await page.unroute('**/v1/jobs?limit=50');
+  await unroute(page, '**/v1/jobs?limit=50');
   await moveUntil(page, () => page.getByRole('row').nth(1).isVisible());
   expect(await alert.count()).toBe(0);
 });
@@ -147,7 +148,7 @@ test('rows of another filter have no time, and an empty list of another filter s
   const notice = page.getByRole('status').filter({ hasText: 'Offline.' });
   await seeSoon(page, notice.getByText('You see what was here before your last change.'));
   expect(await page.getByText('What you see is from').count()).toBe(0);
-  await page.unroute(deletions);
+  await unroute(page, deletions);
   await notice.getByRole('button', { name: 'Try now' }).click();
   await page.clock.resume();
   await expect.poll(() => page.getByRole('row').count()).toBe(2);
@@ -161,7 +162,7 @@ test('rows of another filter have no time, and an empty list of another filter s
   const alert = page.getByRole('alert').filter({ hasText: 'The server cannot be reached' });
   await seeSoon(page, alert);
   expect(await page.getByText('No jobs yet.').count()).toBe(0);
-  await page.unroute(all);
+  await unroute(page, all);
   await alert.getByRole('button', { name: 'Try again' }).click();
   await page.clock.resume();
   await expect.poll(() => page.getByRole('row').count()).toBe(51);

@@ -4,6 +4,7 @@ import { moveUntil, pauseClock, seeSoon } from '../support/browser/clock.ts';
 import { useConsole } from '../support/browser/console.ts';
 import { databaseAway } from '../support/browser/away.ts';
 import { addPlace, beginDeletion, type Place } from '../support/browser/deletions.ts';
+import { unroute } from '../support/browser/routes.ts';
 
 const { stack, open } = useConsole();
 let place: Place;
@@ -118,7 +119,7 @@ test('a failure shows its request id, and the next try shows the overview', asyn
   await page.getByRole('link', { name: 'Overview' }).click();
   const alert = page.getByRole('alert');
   await alert.getByText('r-8').waitFor();
-  await page.unroute('**/v1/overview*');
+  await unroute(page, '**/v1/overview*');
   await alert.getByRole('button', { name: 'Try again' }).click();
   await page.getByText('1 job can be tried again').waitFor();
 });
@@ -138,7 +139,7 @@ test('while the server is away, the overview says so, and claims nothing of now'
   await seeSoon(page, main.getByText('– users'));
   await seeSoon(page, main.getByText('No job was running then.'));
   expect(await main.getByText('Nothing needs you now.').count()).toBe(0);
-  await page.unroute('**/v1/**');
+  await unroute(page, '**/v1/**');
   await moveUntil(page, () => main.getByText('142 users').isVisible());
   await moveUntil(page, () => main.getByText('No job is running.').isVisible());
   await moveUntil(page, async () => (await main.getByText('Offline').count()) === 0);

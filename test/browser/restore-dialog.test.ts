@@ -5,6 +5,7 @@ import { type OpenOptions, useConsole } from '../support/browser/console.ts';
 import { databaseAway } from '../support/browser/away.ts';
 import { addPlace, beginDeletion } from '../support/browser/deletions.ts';
 import { loseAnswers } from '../support/browser/lost-answers.ts';
+import { unroute } from '../support/browser/routes.ts';
 
 const { stack, open } = useConsole();
 let count = 0;
@@ -45,7 +46,7 @@ test('a restore that was closed without an answer is forgotten, and the next one
   await first.getByText('If you close this, the request is not sent again.').waitFor();
   await first.getByRole('button', { name: 'Cancel' }).click();
   await first.waitFor({ state: 'hidden' });
-  await page.unroute(RESTORES);
+  await unroute(page, RESTORES);
 
   const second = await openRestore(page);
   expect(await second.getByLabel('Reason').inputValue()).toBe('');
@@ -125,7 +126,6 @@ test('while the server is away, the dialog goes on saying that a part has starte
   const dialog = page.getByRole('dialog', { name: 'Not all users are being restored' });
   await dialog.getByText('1 restore has started. 1 other was refused.').waitFor();
   expect(await countRestores(place.workspaceId)).toBe(1);
-  await page.unrouteAll({ behavior: 'ignoreErrors' });
 });
 
 test('where the second of two restores is refused, the dialog says that the first has started', async (context) => {
@@ -146,5 +146,4 @@ test('where the second of two restores is refused, the dialog says that the firs
   await dialog.getByRole('button', { name: 'Go to the restore' }).click();
   await page.getByRole('heading', { level: 2, name: '20 restored' }).waitFor();
   expect(await countRestores(place.workspaceId)).toBe(1);
-  await page.unrouteAll({ behavior: 'ignoreErrors' });
 });

@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { ApiClient } from '../../local/api-client.ts';
 import { expectAccessible } from '../support/browser/accessibility.ts';
 import { useConsole } from '../support/browser/console.ts';
+import { unroute } from '../support/browser/routes.ts';
 
 const { stack, open } = useConsole();
 let key = '';
@@ -218,7 +219,7 @@ test('the segments that cannot be read are asked for again on demand', async (co
   );
   await page.reload();
   await page.getByRole('alert').getByText('r-1').waitFor();
-  await page.unroute('**/v1/segments?*');
+  await unroute(page, '**/v1/segments?*');
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByText(/^\d+ segments$/).waitFor();
 });

@@ -120,6 +120,13 @@ test('no test counts the lock waits of other files on the same server', () => {
   expect(own, 'use countLockWaits of test/support/database/lock-waits.ts').toEqual([]);
 });
 
+test('browser tests end a route by test/support/browser/routes.ts', () => {
+  const own = files
+    .filter((file) => file.startsWith('test/browser/'))
+    .filter((file) => /\.unroute(?:All)?\(/.test(sources.get(file) ?? ''));
+  expect(own, 'Chromium may lose a request when it stops to intercept').toEqual([]);
+});
+
 const MOST_FILES = 20;
 
 test('a folder holds no more than 20 files', () => {

@@ -8,6 +8,7 @@ import {
   type Place,
 } from '../../support/browser/deletions.ts';
 import { loseAnswers } from '../../support/browser/lost-answers.ts';
+import { unroute } from '../../support/browser/routes.ts';
 import { userList } from '../../support/browser/user-pages.ts';
 
 const { stack, open } = useConsole();
@@ -261,7 +262,7 @@ test('a changed segment is shown also while the list cannot be read again, and a
   await list.button('Delete…').click();
   await expectAskedAgain(page, place, CHANGED);
 
-  await page.unrouteAll({ behavior: 'wait' });
+  await unroute(page);
   await page.reload();
   await expectAskedAgain(page, place, 'The list is loaded again');
 });
@@ -273,7 +274,7 @@ test('all users of a list that nobody has seen are looked at again', async (cont
   await exchangeSegment(place);
   await list.button('Delete…').click();
   await page.getByRole('dialog', { name: 'Delete 25 users?' }).waitFor();
-  await page.unrouteAll({ behavior: 'wait' });
+  await unroute(page);
   await expectAskedAgain(page, place, 'The list is loaded again');
 });
 
@@ -289,7 +290,7 @@ test('all users of a list that came while the dialog was loaded are looked at ag
   const isLoading = page.waitForRequest('**/assets/delete-dialog*.js');
   await list.button('Delete…').click();
   await isLoading;
-  await page.unroute('**/v1/users?*');
+  await unroute(page, '**/v1/users?*');
   await expectAskedAgain(page, place, 'The list is loaded again');
 });
 

@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { ApiClient } from '../../../local/api-client.ts';
 import { expectAccessibleInEachLook } from '../../support/browser/accessibility.ts';
 import { useConsole } from '../../support/browser/console.ts';
+import { unroute } from '../../support/browser/routes.ts';
 import { addUsers, userList } from '../../support/browser/user-pages.ts';
 
 const { stack, open } = useConsole();
@@ -89,7 +90,7 @@ test('a segment is not made of a filter alone while the segment of the list is u
   await page.goto(`/users?segment=${id}&filter=${filter}&do=save-segment`);
   await userList(page).says('20 users');
   expect(await page.getByRole('dialog').count()).toBe(0);
-  await page.unrouteAll({ behavior: 'wait' });
+  await unroute(page);
   await page.reload();
   await page.getByRole('dialog', { name: /segment/ }).waitFor();
 });

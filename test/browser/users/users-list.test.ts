@@ -5,6 +5,7 @@ import { expectFitsWidths } from '../../support/browser/accessibility.ts';
 import { moveUntil, pauseClock } from '../../support/browser/clock.ts';
 import { holdUp } from '../../support/hold-up.ts';
 import { useConsole } from '../../support/browser/console.ts';
+import { unroute } from '../../support/browser/routes.ts';
 import { addUsers, userIdOf, userList } from '../../support/browser/user-pages.ts';
 
 const { stack, open } = useConsole();
@@ -149,7 +150,7 @@ test('typing sends one search, aborts the one before, and is one step back', asy
   await list.says('1 user');
   await page.getByText(userIdOf(11)).waitFor();
   expect(sent).toBe(3);
-  await page.unroute('**/v1/users?*');
+  await unroute(page, '**/v1/users?*');
   await page.goBack();
   await list.says('120 users');
   expect(await list.search.inputValue()).toBe('');
@@ -221,7 +222,7 @@ test('a failure shows its request id, and the next try shows the users', async (
   await page.getByRole('link', { name: 'Users' }).click();
   const alert = page.getByRole('alert');
   await alert.getByText('b1946ac9-2492-4d4f-8c3a-5a0f6b1d2e3f').waitFor();
-  await page.unroute('**/v1/users?*');
+  await unroute(page, '**/v1/users?*');
   await alert.getByRole('button', { name: 'Try again' }).click();
   await userList(page).says('120 users');
 });

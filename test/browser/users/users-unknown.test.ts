@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { useConsole } from '../../support/browser/console.ts';
 import { databaseAway } from '../../support/browser/away.ts';
 import { addPlace, type Place } from '../../support/browser/deletions.ts';
+import { unroute } from '../../support/browser/routes.ts';
 import { userList } from '../../support/browser/user-pages.ts';
 
 const { stack, open } = useConsole();
@@ -20,7 +21,7 @@ test('until the answer to a cleared search is there, no workspace is called empt
   const alert = page.getByRole('alert').filter({ hasText: 'r-9' });
   await alert.waitFor();
   expect(await page.getByText('No users yet.').count()).toBe(0);
-  await page.unroute(all);
+  await unroute(page, all);
   await alert.getByRole('button', { name: 'Try again' }).click();
   await userList(page).says('3 users');
 });
@@ -65,7 +66,7 @@ test('while it is not known whether an approval is there, nothing is called lock
   const dialog = page.getByRole('dialog', { name: 'Delete all users' });
   await dialog.getByText('r-10').waitFor();
   expect(await dialog.getByText('This is locked.').count()).toBe(0);
-  await page.unroute('**/v1/me');
+  await unroute(page, '**/v1/me');
   await dialog.getByRole('button', { name: 'Try again' }).click();
   await dialog.getByText('This is locked.').waitFor();
 });
