@@ -129,8 +129,8 @@ export const failures = {
     final(
       'volatileText',
       `The users have values of the type ${types.join(', ')}. Their text depends on other objects of the ` +
-        'database, so a backup cannot be verified. No user was deleted. Change the type of the column to ' +
-        'text or oid, then start again.',
+        'database, or is not the whole value, so a backup cannot be verified. No user was deleted. Change ' +
+        'the type of the column to text or oid, then start again.',
     ),
   usersNotUtf8: () =>
     final(

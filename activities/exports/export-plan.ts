@@ -1,5 +1,6 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { HeldSnapshot } from '../../db/exports/held-snapshot.ts';
+import type { StoredColumn } from '../../db/column-types.ts';
 import type { Format } from '../../db/schema.ts';
 import { isTextCell, userCsv } from '../../db/users/user-csv.ts';
 import { userJsonOf } from '../../db/users/user-json.ts';
@@ -133,7 +134,8 @@ const contentOf = async (held: HeldSnapshot, download: Download | undefined): Pr
     return {
       header: held.columns.map(({ name }) => name),
       textColumns: undefined,
-      rows: (source) => sql`SELECT users.ctid, users.* ${source}`,
+      rows: (source) =>
+        sql`SELECT users.ctid, ${sql.join(held.columns.map(storedValue))} ${source}`,
     };
   }
   const { format, columns, spreadsheetSafe } = download;
@@ -147,6 +149,10 @@ const contentOf = async (held: HeldSnapshot, download: Download | undefined): Pr
   const json = userJsonOf(fields, await chosenProperties(held, columns));
   return { header, textColumns: undefined, rows: (source) => sql`SELECT ${json} ${source}` };
 };
+
+/** What is written of `xml` lacks the declaration, or the first line break; its text is whole. */
+const storedValue = ({ name, type }: StoredColumn): RawBuilder<unknown> =>
+  type === 'xml' ? sql`${sql.id('users', name)}::text` : sql.id('users', name);
 
 /**
  * SQL for the chosen custom properties. It removes all others, so that the chosen ones keep their

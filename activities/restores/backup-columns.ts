@@ -1,7 +1,7 @@
 import { apiNameOf } from '../../db/users/column-names.ts';
 import { findAttemptColumns, listParts, type ExportRow } from '../../db/exports/exports.ts';
 import type { MatchedColumn } from '../../db/restores/restore-statements.ts';
-import { comparedTypesOf } from '../../db/restores/rounded-type.ts';
+import { changedTypeOf } from '../../db/restores/changed-type.ts';
 import type { NamedParts, StoredColumn } from '../../db/column-types.ts';
 import type { UserColumn } from '../../db/users/user-columns.ts';
 import { readHeaderNames } from '../../files/read-records.ts';
@@ -80,7 +80,7 @@ export const matchColumns = (
     const redefined = findRedefined(then, column);
     if (redefined !== undefined) throw failures.typeChanged(exportId, name, redefined);
     const isSameType = column.type === type;
-    return { ...column, isSameType, comparedAs: comparedTypesOf(type, column.type) };
+    return { ...column, isSameType, ...(!isSameType && changedTypeOf(type, column.type)) };
   });
 };
 

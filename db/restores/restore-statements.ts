@@ -3,19 +3,13 @@ import type { UserColumn } from '../users/user-columns.ts';
 import type { UserReference } from '../users/user-references.ts';
 import { usersTableOf } from '../workspaces.ts';
 import { rowStatements } from './other-users.ts';
-import type { ComparedAs } from './rounded-type.ts';
+import type { ChangedType } from './changed-type.ts';
 
 /**
  * The column that takes the values of a backup's column. Undefined if PostgreSQL computes the
  * column.
  */
-export type MatchedColumn =
-  | (UserColumn & {
-      isSameType: boolean;
-      /** If the type has changed so that it may round or cut a value: the types that show this. */
-      comparedAs?: ComparedAs | undefined;
-    })
-  | undefined;
+export type MatchedColumn = (UserColumn & ChangedType & { isSameType: boolean }) | undefined;
 
 export interface RestoreTarget {
   workspaceId: string;
@@ -86,8 +80,8 @@ export const restoreStatements = (
   const inserted = known.filter(({ column }) => !column.isGenerated);
   const names = [...inserted.map(({ column }) => escapeIdentifier(column.name)), ...STAMPS];
   const values = [
-    ...inserted.map(({ column, index, isTyped }) =>
-      isTyped ? `s.${staged(index)}` : `s.${staged(index)}::${column.baseType}`,
+    ...inserted.map((one) =>
+      one.isTyped ? read('s', one) : `${read('s', one)}::${one.column.baseType}`,
     ),
     ...STAMPS.map(() => 'pg_current_xact_id()'),
   ];
@@ -162,17 +156,27 @@ const knownColumnsOf = (columns: RestoreTarget['columns'], as: StagedAs): KnownC
     return [{ column, index, isTyped }];
   });
 
+/** The value of a staged row, before a cast to today's type. */
+const read = (row: string, { column, index }: KnownColumn): string =>
+  `${row}.${staged(index)}${column.readAs === undefined ? '' : `::${column.readAs}`}`;
+
 /**
  * Whether the text of a column in the table differs from the file. If the type has changed since,
  * the column is compared with the file's text converted to the new type. If that may have rounded
  * or cut the value, both texts must also be equal as values of the types in `comparedAs`.
  */
-const differs = ({ column, index }: KnownColumn): string => {
+const differs = (one: KnownColumn): string => {
+  const { column, index } = one;
   const name = `u.${escapeIdentifier(column.name)}`;
   const text = `s.${staged(index)}`;
-  if (column.isText) return `${name} COLLATE "C" IS DISTINCT FROM ${text}`;
-  if (column.isSameType) return `${written(name)} IS DISTINCT FROM ${text}`;
-  const isChanged = `${written(name)} IS DISTINCT FROM ${written(`${text}::${column.type}`)}`;
+  if (column.isText && column.readAs === undefined) {
+    return `${name} COLLATE "C" IS DISTINCT FROM ${text}`;
+  }
+  if (column.isSameType) {
+    const stored = column.type === 'xml' ? `${name}::text COLLATE "C"` : written(name);
+    return `${stored} IS DISTINCT FROM ${text}`;
+  }
+  const isChanged = `${written(name)} IS DISTINCT FROM ${written(`${read('s', one)}::${column.type}`)}`;
   const { comparedAs } = column;
   if (comparedAs === undefined) return isChanged;
   const { restored, stored } = comparedAs;
@@ -209,7 +213,7 @@ const refers = (
 ): string[] => {
   const valueOf = (row: string, name: string): string | undefined => {
     const one = known.find(({ column }) => column.name === name);
-    return one && `${row}.${staged(one.index)}::${one.column.baseType}`;
+    return one && `${read(row, one)}::${one.column.baseType}`;
   };
   const list = (row: string, names: string[]): string | undefined => {
     const values = names.map((name) => valueOf(row, name));

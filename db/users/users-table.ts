@@ -86,8 +86,8 @@ const TYPES_OF_NAMES =
 
 /**
  * Types of a workspace's users, however deeply nested, whose text can change while the value does
- * not. These are `TYPES_OF_NAMES`, and types of others whose output function is not declared
- * immutable.
+ * not, or is not the whole value. These are `TYPES_OF_NAMES`, types of others whose output function
+ * is not declared immutable, and types made of `xml`, which is written without its declaration.
  */
 export const listVolatileTypes = async (db: Db, workspaceId: string): Promise<string[]> => {
   const { rows } = await sql<{ name: string }>`
@@ -97,6 +97,9 @@ export const listVolatileTypes = async (db: Db, workspaceId: string): Promise<st
      WHERE CASE WHEN y.typnamespace = 'pg_catalog'::regnamespace
                 THEN y.typname = ANY (${TYPES_OF_NAMES.split(' ')}::text[])
                 ELSE p.pronamespace <> 'pg_catalog'::regnamespace AND p.provolatile <> 'i' END
+        OR 'xml'::regtype IN (y.typelem, y.typbasetype)
+        OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = y.typrelid AND a.attnum > 0
+                      AND NOT a.attisdropped AND a.atttypid = 'xml'::regtype)
      ORDER BY 1`.execute(db);
   return rows.map(({ name }) => name);
 };

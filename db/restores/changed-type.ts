@@ -20,22 +20,36 @@ const DAY = /^(?:date|timestamp(?:\(\d\))? with(?:out)? time zone)$/;
 const TIME = /^time(?:\(\d\))? with(?:out)? time zone$/;
 const TIME_OF_DAY = /^time(?:\(\d\))? without time zone$/;
 const INTERVAL = /^interval(?:[ (].*)?$/;
-const TEXT = /^(?:text|character varying(?:\(\d+\))?)$/;
+const TEXT = /^(?:text|(?:.*\.)?citext|character varying(?:\(\d+\))?)$/;
 const SHORT_TEXT = /^(?:name|"char")$/;
 const RANGE_OF_NUMBERS = /^(?:int4|int8|num)(?:multi)?range$/;
 const RANGE_OF_DAYS = /^(?:date|ts|tstz)(?:multi)?range$/;
+
+const CHARACTER = /^(?:character\(\d+\)|bpchar)$/;
+const ADDRESS = /^(?:inet|cidr)$/;
+const NUMERIC = /^numeric(?:\([\d,-]+\))?$/;
+const INTEGER = /^(?:smallint|integer|bigint)$/;
+const ANY_TEXT = new RegExp(`${TEXT.source}|${CHARACTER.source}`);
+/** `true` does not fit shorter ones, so such a change needs USING. */
+const TEXT_FROM_4 = new RegExp(`^(?!.*\\([123]\\)$)(?:${ANY_TEXT.source})`);
 
 const as = (type: string): ComparedAs => ({ restored: type, stored: type });
 const asText = (): ComparedAs => as('text');
 const asFormer = (former: string): ComparedAs => as(former.replace(/\(\d\)/, ''));
 
 const LOSSY_CHANGES: readonly LossyChange[] = [
+  { from: /^real$/, to: /^double precision$/, comparedAs: asFormer },
   // `numeric` holds every number exactly, as its text says.
   { from: NUMBER, to: NUMBER, comparedAs: () => as('numeric') },
   {
     from: NUMBER,
     to: /^money$/,
     comparedAs: () => ({ restored: 'money::numeric', stored: 'numeric' }),
+  },
+  {
+    from: /^money$/,
+    to: NUMERIC,
+    comparedAs: () => ({ restored: 'numeric', stored: 'money::numeric' }),
   },
   { from: DAY, to: DAY, comparedAs: asFormer },
   { from: TIME, to: TIME, comparedAs: asFormer },
@@ -51,30 +65,64 @@ const LOSSY_CHANGES: readonly LossyChange[] = [
   // `bpchar` is `character` without a length. Its cast to text removes trailing blanks.
   {
     from: TEXT,
-    to: /^(?:character\(\d+\)|bpchar)$/,
+    to: CHARACTER,
     comparedAs: () => ({ restored: 'bpchar::text', stored: 'text' }),
   },
   // Trailing blanks have no meaning in `character`, and none when two of its values are compared.
   { from: /^character\(\d+\)$/, to: SHORT_TEXT, comparedAs: () => as('bpchar') },
   { from: /./, to: SHORT_TEXT, comparedAs: asText },
-  { from: /^(?:smallint|integer|bigint)$/, to: /^oid$/, comparedAs: asText },
+  { from: INTEGER, to: /^oid$/, comparedAs: asText },
+];
+
+/**
+ * Changes of a type without USING for which PostgreSQL's cast gives another value than the former
+ * type's text does: `true` instead of `t`, or a value where the text would be refused.
+ */
+const CASTS: readonly Pick<LossyChange, 'from' | 'to'>[] = [
+  { from: /^boolean$/, to: TEXT_FROM_4 },
+  { from: /^(?:real|double precision|numeric(?:\([\d,-]+\))?)$/, to: INTEGER },
+  { from: /^real$/, to: /^double precision$/ },
+  { from: CHARACTER, to: TEXT },
+  { from: CHARACTER, to: /^name$/ },
+  { from: ADDRESS, to: ANY_TEXT },
+  { from: /^money$/, to: NUMERIC },
+  { from: /^box$/, to: /^polygon$/ },
+  { from: /^point$/, to: /^box$/ },
 ];
 
 const LIST = '[]';
 
+/** What a changed type means for the values of a backup. */
+export interface ChangedType {
+  /** The former type, if values are read as it first and then cast. */
+  readAs?: string;
+  /** If the type of today may have rounded or cut the value: how the two values are compared. */
+  comparedAs?: ComparedAs;
+}
+
 /**
- * The types by which to compare a restored value with the backup, if the column's type of today may
- * have rounded or cut the value. Undefined for all other changes of a type.
+ * How the values of a column are restored and compared if its type has changed since the backup.
+ *
+ * @param former the type in the backup, and today's, as `format_type` names them
  */
-export const comparedTypesOf = (former: string, today: string): ComparedAs | undefined => {
+export const changedTypeOf = (former: string, today: string): ChangedType => {
   const isList = former.endsWith(LIST);
-  if (today.endsWith(LIST) !== isList) return undefined;
+  if (today.endsWith(LIST) !== isList) return {};
   const [from = '', to = ''] = [former, today].map((type) =>
     isList ? type.slice(0, -LIST.length) : type,
   );
-  const change = LOSSY_CHANGES.find((one) => one.from.test(from) && one.to.test(to));
-  const compared = change?.comparedAs(from);
-  if (compared === undefined || !isList) return compared;
-  const listOf = (casts: string) => casts.replaceAll(/[^:]+/g, `$&${LIST}`);
-  return { restored: listOf(compared.restored), stored: listOf(compared.stored) };
+  const isThis = (one: Pick<LossyChange, 'from' | 'to'>) => one.from.test(from) && one.to.test(to);
+  const compared = LOSSY_CHANGES.find(isThis)?.comparedAs(from);
+  return {
+    ...(CASTS.some(isThis) && { readAs: former }),
+    ...(compared && { comparedAs: isList ? listsOf(compared) : compared }),
+  };
 };
+
+const listsOf = ({ restored, stored }: ComparedAs): ComparedAs => ({
+  restored: listOf(restored),
+  stored: listOf(stored),
+});
+
+/** Casts of single values as casts of lists. */
+const listOf = (casts: string): string => casts.replaceAll(/[^:]+/g, `$&${LIST}`);
