@@ -110,7 +110,7 @@ export const failures = {
   othersWouldGo: () =>
     final(
       'othersWouldGo',
-      'A trigger on users deletes other users that are not in the backup, or track_counts is off. ' +
+      'A trigger on users deletes other users or changes any user, or track_counts is off. ' +
         'The batch was rolled back. Remove the trigger or turn on track_counts, then start again.',
     ),
   cascade: (constraint: string) =>

@@ -42,8 +42,10 @@ export const rowStatements = (users: string, isUser: string) => {
      * Whether this transaction has written users that are not staged. Reads the whole table. A
      * visible row of a transaction in progress is of this one, whatever its subtransaction.
      */
-    hasWrittenOthers: `SELECT EXISTS (SELECT FROM ONLY ${users} AS u WHERE age(u.xmin) <= 0
-      AND pg_xact_status((pg_current_xact_id()::text::bigint - age(u.xmin))::text::xid8) = 'in progress'
+    hasWrittenOthers: `SELECT EXISTS (SELECT FROM ONLY ${users} AS u,
+        (SELECT pg_current_xact_id() AS id OFFSET 0) AS own WHERE
+      CASE WHEN age(u.xmin)::bigint - age(own.id::xid) BETWEEN -67108864 AND 0 THEN pg_xact_status(
+        (own.id::text::bigint + age(own.id::xid) - age(u.xmin))::text::xid8) = 'in progress' END
       AND NOT EXISTS (SELECT FROM pg_temp.restoring s WHERE ${isUser})) AS "hasWritten"`,
   };
 };

@@ -111,6 +111,74 @@ test('deferred deletes of a trigger are counted before the batch commits, and ma
   expect(await countOf(database(), workspace.workspaceId)).toBe(10);
 });
 
+test.each([
+  ['another user', `workspace_id = OLD.workspace_id AND user_id = 'u-9'`],
+  ['a user of the same batch', `workspace_id = OLD.workspace_id AND user_id = 'u-2'`],
+  ['users of another workspace', `workspace_id <> OLD.workspace_id`],
+])('a trigger that changes %s makes the batch fail, and nobody is deleted', async (_who, whom) => {
+  await prepare();
+  const { workspace } = await prepare();
+  const before = await rowsOf(database(), workspace.workspaceId);
+  const change = `UPDATE users SET city = 'moved' WHERE ${whom}; RETURN OLD;`;
+  await addTrigger('other_sets', 'BEFORE DELETE ON TABLE', change);
+  await asOwner('ALTER FUNCTION other_sets SECURITY DEFINER');
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1', 'u-2'] });
+  const { exportId } = await steps.backUp(jobId);
+  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({ code: 'KS005' });
+  expect(await rowsOf(database(), workspace.workspaceId)).toEqual(before);
+});
+
+test.each([
+  ['and then refuses the user', `UPDATE users SET city = 'x' WHERE user_id = 'u-9'; RAISE 'no';`],
+  ['who is to be deleted', `UPDATE users SET city = 'x' WHERE user_id = OLD.user_id;`],
+])('a trigger that changes a user %s keeps no other user', async (_which, change) => {
+  const { workspace } = await prepare();
+  const body = `IF OLD.user_id = 'u-2' THEN ${change} END IF; RETURN OLD;`;
+  await addTrigger('other_sets', 'BEFORE DELETE ON TABLE', body);
+  await asOwner('ALTER FUNCTION other_sets SECURITY DEFINER');
+  const before = await rowsOf(database(), workspace.workspaceId);
+  await deleteUsers(database(), steps, workspace, ['u-1', 'u-2', 'u-3']);
+  const { 'u-1': _one, 'u-3': _three, ...others } = before;
+  expect(await rowsOf(database(), workspace.workspaceId)).toEqual(others);
+});
+
+test('a trigger that changes a user instead of deleting it makes the batch fail', async () => {
+  const { workspace } = await prepare();
+  const before = await rowsOf(database(), workspace.workspaceId);
+  const change = `UPDATE users SET city = 'gone' WHERE user_id = OLD.user_id;`;
+  const body = `IF OLD.user_id = 'u-2' THEN ${change} RETURN NULL; END IF; RETURN OLD;`;
+  await addTrigger('other_sets', 'BEFORE DELETE ON TABLE', body);
+  await asOwner('ALTER FUNCTION other_sets SECURITY DEFINER');
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1', 'u-2', 'u-3'] });
+  const { exportId } = await steps.backUp(jobId);
+  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({ code: 'KS005' });
+  expect(await rowsOf(database(), workspace.workspaceId)).toEqual(before);
+});
+
+test('a trigger on the records of a batch that changes a user makes the batch fail', async () => {
+  const { workspace, table } = await prepare();
+  await asOwner(`CREATE FUNCTION other_sets() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $f$
+      BEGIN UPDATE public.${table} SET city = 'moved' WHERE user_id = 'u-9'; RETURN NULL; END $f$;
+    CREATE TRIGGER other_sets AFTER INSERT ON deletion_batches
+      FOR EACH ROW EXECUTE FUNCTION other_sets()`);
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1', 'u-2'] });
+  const { exportId } = await steps.backUp(jobId);
+  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({ code: 'KS005' });
+  expect(await countOf(database(), workspace.workspaceId)).toBe(10);
+});
+
+test('a trigger may lock other users, and write to other tables', async () => {
+  const { workspace } = await prepare();
+  await asOwner('CREATE TABLE other_log (user_id text)');
+  const lock = `PERFORM FROM users WHERE workspace_id = OLD.workspace_id FOR UPDATE;
+    INSERT INTO other_log VALUES (OLD.user_id); UPDATE other_log SET user_id = 'x'; RETURN OLD;`;
+  await addTrigger('other_sets', 'BEFORE DELETE ON TABLE', lock);
+  await asOwner('ALTER FUNCTION other_sets SECURITY DEFINER');
+  await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
+  expect(await countOf(database(), workspace.workspaceId)).toBe(8);
+  await asOwner('DROP TABLE other_log');
+});
+
 test('a user that a trigger changes or removes at the end of a restore is reported as failed', async () => {
   const { workspace } = await prepare();
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2', 'u-3']);
