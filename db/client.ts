@@ -1,6 +1,7 @@
 import { callbackify } from 'node:util';
 import { Kysely, PostgresDialect, type Transaction } from 'kysely';
 import { type Client, type ClientBase, Pool, types as pgTypes } from 'pg';
+import { closeSilent } from './connections/answer-deadline.ts';
 import {
   CONNECT_TIMEOUT_MS,
   prepareConnection,
@@ -18,6 +19,12 @@ export type Trx = Transaction<Schema>;
  * SQLSTATE of a write on a read-only server. A connection that has met this error stays read-only.
  */
 const READ_ONLY = '25006';
+
+/**
+ * Silence after which the system probes a connection, in milliseconds. Node sets ten probes, one a
+ * second, so a lost peer is noticed after 20 s. The system's default is two hours.
+ */
+const PROBE_AFTER_MS = 10_000;
 
 export interface DatabaseOptions {
   applicationName?: string;
@@ -68,6 +75,7 @@ export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {})
     max: options.maxConnections ?? 10,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    keepAliveInitialDelayMillis: PROBE_AFTER_MS,
     ...(options.isForCopies === true && { stream: () => new ReusedBufferSocket() }),
     types,
     options: startupOptions(wanted),
@@ -80,6 +88,7 @@ export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {})
   // fails.
   pool.on('connect', (client) => client.on('error', () => {}));
   dropReadOnly(pool);
+  if (timeouts !== undefined) closeSilent(pool, timeouts.statement_timeout);
   if (shares !== undefined) shareOut(pool, shares);
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   return { db, pool, close: () => db.destroy() };

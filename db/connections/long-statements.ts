@@ -1,10 +1,8 @@
 import { sql } from 'kysely';
 import type { Trx } from '../client.ts';
+import { RAISE_LIMIT } from './answer-deadline.ts';
 
-/** For statements that read all users of a workspace, or write millions of rows. */
-const LONG_STATEMENT = '15min';
-
-/** Raises the statement timeout of a transaction to `LONG_STATEMENT`. */
+/** Raises the statement timeout of a transaction to 15 minutes. */
 export const allowLong = async (trx: Trx): Promise<void> => {
-  await sql`SET LOCAL statement_timeout = ${sql.lit(LONG_STATEMENT)}`.execute(trx);
+  await sql.raw(RAISE_LIMIT).execute(trx);
 };

@@ -148,10 +148,14 @@ const makeKeys = async ({ owner }: TestDatabase) => {
   };
 };
 
-/** The whole API over its own database with two workspaces, from `beforeAll` on. */
+/**
+ * The whole API over its own database with two workspaces, from `beforeAll` on. With `limits`, it
+ * connects to the address that `reach` returns for the database.
+ */
 export const useApi = (
   config: Partial<ApiDeps['config']> = {},
   limits?: DatabaseOptions,
+  reach: (url: string) => Promise<string> = async (url) => url,
 ): (() => TestApi) => {
   const database = useDatabase();
   let current: TestApi | undefined;
@@ -167,7 +171,8 @@ export const useApi = (
     const log: string[] = [];
     const storage = createDirectoryStorage(join(tmpdir(), `keepsake-test-${randomUUID()}`));
     limited =
-      limits && openDatabase(database().url, { role: API_ROLE, isForCopies: true, ...limits });
+      limits &&
+      openDatabase(await reach(database().url), { role: API_ROLE, isForCopies: true, ...limits });
     const app = await buildApp({
       database: limited ?? database().api,
       health: database().api,

@@ -7,18 +7,32 @@ const HEAD_BYTES = 5;
 const BACKEND_KEY_DATA = 'K'.charCodeAt(0);
 const READY = 'Z'.charCodeAt(0);
 
+export interface FakePooler {
+  url: string;
+  /** From now on no byte arrives, as if the network dropped all packets. Sockets stay open. */
+  silence: () => void;
+  /** Forwards new connections again. Those that were silenced stay silent. */
+  speak: () => void;
+  stop: () => Promise<void>;
+}
+
 /**
  * A proxy before PostgreSQL that behaves like a pooler: it drops a client's `options`, or answers
- * with its own process id.
+ * with its own process id. It can also fall silent.
  */
 export const startFakePooler = async (
   databaseUrl: string,
-  does: { dropsOptions?: boolean; makesKeys?: boolean },
-): Promise<{ url: string; stop: () => Promise<void> }> => {
+  does: { dropsOptions?: boolean; makesKeys?: boolean } = {},
+): Promise<FakePooler> => {
   const url = new URL(databaseUrl);
   const target = { host: url.hostname, port: Number(url.port) };
   const sockets = new Set<Socket>();
-  const listener = createServer((client) => {
+  let isSilent = false;
+  const listener = createServer({ pauseOnConnect: true }, (client) => {
+    if (isSilent) {
+      sockets.add(client);
+      return;
+    }
     const server = connect(target);
     for (const socket of [client, server]) {
       sockets.add(socket);
@@ -32,6 +46,7 @@ export const startFakePooler = async (
     });
     if (does.makesKeys === true) forwardWithOtherKey(server, client);
     else server.pipe(client);
+    client.resume();
   });
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
@@ -39,6 +54,13 @@ export const startFakePooler = async (
   url.port = String((listener.address() as AddressInfo).port);
   return {
     url: url.href,
+    silence: () => {
+      isSilent = true;
+      for (const socket of sockets) socket.unpipe().pause();
+    },
+    speak: () => {
+      isSilent = false;
+    },
     stop: async () => {
       for (const socket of sockets) socket.destroy();
       listener.close();
