@@ -9,6 +9,7 @@ import {
   startupOptions,
 } from './connections/connection.ts';
 import { shareOut, type Shares } from './connections/fair-pool.ts';
+import { ClientOfPool } from './connections/new-client.ts';
 import { ReusedBufferSocket } from './connections/reused-buffer-socket.ts';
 import type { Schema } from './schema.ts';
 
@@ -70,6 +71,7 @@ export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {})
   const { role, timeouts, shares } = options;
   const wanted = { role, timeouts };
   const pool = new Pool({
+    Client: ClientOfPool,
     connectionString: databaseUrl,
     application_name: options.applicationName ?? 'keepsake',
     max: options.maxConnections ?? 10,

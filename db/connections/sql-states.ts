@@ -37,16 +37,20 @@ const ENDS_CONNECTION: readonly (string | undefined)[] = ['FATAL', 'PANIC'];
 
 const SOCKET =
   /^(?:ECONN(?:REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_[A-Z]+|E(?:HOST|NET)(?:UNREACH|DOWN))$/;
-/** A certificate that has expired, or that is about to be replaced. */
-const TLS = /^(?:EPROTO$|ERR_(?:TLS|SSL)_|CERT_|UNABLE_TO_|(?:DEPTH_ZERO_)?SELF_SIGNED_)/;
-/** Messages of `pg` that have no code. */
+/**
+ * A certificate that has expired, or that is about to be replaced. OSSL: a file that is only partly
+ * written or replaced. Nothing else in Keepsake raises these codes in a request or step.
+ */
+const TLS =
+  /^(?:EPROTO$|ERR_(?:TLS|SSL|OSSL)_|CERT_|UNABLE_TO_|(?:DEPTH_ZERO_)?SELF_SIGNED_|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$)/;
+/** Messages of `pg` and of new-client.ts that have no code. */
 const DRIVER =
-  /^(?:timeout expired|timeout exceeded when trying|Connection terminated|Cannot use a pool after|Client (?:has encountered|was closed)|Query read timeout|The server does not support SSL|There was an error establishing an SSL|SASL: )/;
+  /^(?:Cannot read a certificate|timeout expired|timeout exceeded when trying|Connection terminated|Cannot use a pool after|Client (?:has encountered|was closed)|Query read timeout|The server does not support SSL|There was an error establishing an SSL|SASL: )/;
 
 /** 28: login; 3D: no such database. */
 const REFUSES_LOGIN = /^(?:28|3D)/;
-/** SASL is the exchange of the password. Otherwise the server has no TLS. */
-const REFUSES_CLIENT = /^(?:SASL: |The server does not support SSL)/;
+/** SASL is the exchange of the password. Otherwise a file is missing, or the server has no TLS. */
+const REFUSES_CLIENT = /^(?:SASL: |Cannot read a certificate|The server does not support SSL)/;
 
 /**
  * Matches the name of a function, in every language of the server's messages. The rest of the

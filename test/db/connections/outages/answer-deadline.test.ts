@@ -3,11 +3,11 @@ import { text } from 'node:stream/consumers';
 import { sql } from 'kysely';
 import { to as copyTo } from 'pg-copy-streams';
 import { afterEach, expect, test, vi } from 'vitest';
-import { type Database, type DatabaseOptions, openDatabase } from '../../../db/client.ts';
-import { allowLong } from '../../../db/connections/long-statements.ts';
-import { isDatabaseAway } from '../../../db/connections/sql-states.ts';
-import { useDatabase } from '../../support/database/database.ts';
-import { type FakePooler, startFakePooler } from '../../support/database/fake-pooler.ts';
+import { type Database, type DatabaseOptions, openDatabase } from '../../../../db/client.ts';
+import { allowLong } from '../../../../db/connections/long-statements.ts';
+import { isDatabaseAway } from '../../../../db/connections/sql-states.ts';
+import { useDatabase } from '../../../support/database/database.ts';
+import { type FakePooler, startFakePooler } from '../../../support/database/fake-pooler.ts';
 
 const database = useDatabase();
 const closing: (() => Promise<void>)[] = [];
