@@ -11,6 +11,9 @@ export interface UserChange {
   properties: Readonly<Record<string, unknown>>;
 }
 
+/** The columns that a write sets. */
+const WRITTEN_COLUMNS = [...CHANGEABLE_COLUMNS, 'legal_hold', 'properties'];
+
 /**
  * Locks the existing users in the order of their ids, as every merge does.
  *
@@ -44,8 +47,9 @@ export const insertUsers = async (
     properties: withoutNulls(properties),
   }));
   const { numAffectedRows } = await sql`
-    INSERT INTO users (workspace_id, user_id, properties, legal_hold, ${columnList()})
-    SELECT ${workspaceId}, n.user_id, n.properties, coalesce(n.legal_hold, false), ${columnList('n.')}
+    INSERT INTO users (workspace_id, user_id, properties, legal_hold, ${listOf(CHANGEABLE_COLUMNS)})
+    SELECT ${workspaceId}, n.user_id, n.properties, coalesce(n.legal_hold, false),
+           ${listOf(CHANGEABLE_COLUMNS, 'n.')}
       FROM jsonb_populate_recordset(NULL::users, ${JSON.stringify(rows)}::jsonb) n
      ORDER BY n.user_id COLLATE "C"
     ON CONFLICT (workspace_id, user_id) DO NOTHING`.execute(trx);
@@ -56,7 +60,8 @@ export const insertUsers = async (
 
 /**
  * Updates the locked users that differ from their change, and no others: an unchanged row keeps its
- * stamp. The ids are given, so that PostgreSQL reads by the primary key even without statistics.
+ * stamp. Only written columns are compared: the type of an added column may have no equality
+ * operator. The ids are given, so that PostgreSQL reads by the primary key even without statistics.
  * `keptBack`: a trigger prevented an update.
  */
 export const updateUsers = async (
@@ -66,8 +71,7 @@ export const updateUsers = async (
 ): Promise<'done' | 'keptBack'> => {
   if (changes.length === 0) return 'done';
   const ids = changes.map(({ userId }) => userId);
-  const columns = [...CHANGEABLE_COLUMNS, 'legal_hold', 'properties'];
-  const sets = columns.map((column) => sql`${sql.ref(column)} = ${sql.ref(`c.${column}`)}`);
+  const sets = WRITTEN_COLUMNS.map((column) => sql`${sql.ref(column)} = ${sql.ref(`c.${column}`)}`);
   const { rows } = await sql<{ isWhole: boolean }>`
     WITH changing AS MATERIALIZED (
       SELECT n.*
@@ -75,7 +79,8 @@ export const updateUsers = async (
         JOIN users o ON o.workspace_id = ${workspaceId} AND o.user_id = c.user_id COLLATE "C"
         CROSS JOIN LATERAL jsonb_populate_record(o, c.columns || jsonb_build_object(
           'properties', (o.properties || c.known) - c.cleared)) n
-       WHERE o.user_id = ANY (${ids}::text[]) AND n IS DISTINCT FROM o),
+       WHERE o.user_id = ANY (${ids}::text[])
+         AND (${listOf(WRITTEN_COLUMNS, 'n.')}) IS DISTINCT FROM (${listOf(WRITTEN_COLUMNS, 'o.')})),
     changed AS (
       UPDATE users SET ${sql.join(sets)}, updated_at = now() FROM changing c
        WHERE users.workspace_id = ${workspaceId} AND users.user_id = c.user_id
@@ -90,8 +95,8 @@ export const updateUsers = async (
 const withoutNulls = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
 
-const columnList = (prefix = ''): RawBuilder<unknown> =>
-  sql.join(CHANGEABLE_COLUMNS.map((column) => sql.ref(`${prefix}${column}`)));
+const listOf = (columns: readonly string[], prefix = ''): RawBuilder<unknown> =>
+  sql.join(columns.map((column) => sql.ref(`${prefix}${column}`)));
 
 /**
  * Number of the changed users that exist now, whether this transaction created them or another one.

@@ -126,3 +126,20 @@ test('a hold that cannot be logged is not set', async () => {
     .execute();
   expect(found).toEqual([]);
 });
+
+test('a column that others added needs no equality operator, and a merge of the same values writes nothing', async () => {
+  await database().owner.pool.query(`ALTER TABLE users
+    ADD COLUMN raw json DEFAULT '{"a": 1}', ADD COLUMN spot point DEFAULT '(1,2)'`);
+  const values = change('added', { city: 'Oslo', tags: ['a'] }, { plan: 'x' });
+  expect(await merge([values])).toEqual(['created']);
+  const before = await read('added');
+  expect(await merge([values])).toEqual(['updated']);
+  expect(await read('added')).toEqual(before);
+  const [cleared, held] = [change('added', { city: null }), change('added', { legal_hold: true })];
+  expect(await merge([cleared])).toEqual(['updated']);
+  expect(await merge([held])).toEqual(['updated']);
+  const { written_in, updated_at, ...kept } = before;
+  const after = await read('added');
+  expect(after).toMatchObject({ ...kept, city: null, legal_hold: true });
+  expect([after.written_in, after.updated_at]).not.toEqual([written_in, updated_at]);
+});
