@@ -3,7 +3,6 @@ import {
   ApplicationFailure,
   CancellationScope,
   defineQuery,
-  isCancellation,
   log,
   patched,
   setCurrentDetails,
@@ -14,7 +13,6 @@ import {
 import {
   STATE_QUERY,
   type ClaimedJob,
-  type ErrorData,
   type JobEnd,
   type JobResult,
   type LiveState,
@@ -30,6 +28,7 @@ import {
   type Steps,
   stepsOf,
 } from './activity-proxies.ts';
+import { endOf } from './end-of.ts';
 import { FAILURES_ATTRIBUTE, PHASE_ATTRIBUTE } from './contracts/search-attributes.ts';
 
 const stateQuery = defineQuery<LiveState>(STATE_QUERY);
@@ -112,19 +111,6 @@ const runBody = async (body: JobBody, job: JobHandle, steps: Steps): Promise<Job
   } catch (error) {
     return endOf(error);
   }
-};
-
-const endOf = (error: unknown): JobEnd => {
-  if (isCancellation(error)) return { kind: 'cancelled' };
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  const failure = cause instanceof ApplicationFailure ? cause : undefined;
-  const [data] = (failure?.details ?? []) as (ErrorData | undefined)[];
-  return {
-    kind: 'failed',
-    type: failure?.type ?? 'brokenOff',
-    message: cause instanceof Error ? cause.message : 'The job failed.',
-    ...(data !== undefined && { data }),
-  };
 };
 
 /**
