@@ -28,6 +28,16 @@ const OF_A_STATEMENT = /^(?:0A|0B|25|26|2B|2D|34|3B|3F|42|55|F0|HV|XX|KS)/;
 
 /** Permission denied, or row-level security would hide rows. */
 const DENIED = '42501';
+/**
+ * Files of PostgreSQL's source that access its own files. There the same code means that the
+ * operating system denies the access, as on a read-only disk.
+ */
+const ACCESSES_FILES = /^(?:buffile|copydir|fd|md|slru|xlog)\.c$/;
+
+/** A limit of PostgreSQL is exceeded. */
+const LIMIT_EXCEEDED = '54000';
+/** Routines that raise it for every write, until VACUUM has made ids free. */
+const ASSIGNS_IDS = /^GetNew(?:TransactionId|MultiXactId)$/;
 
 /**
  * Severities of errors that end or refuse a connection. Such an error does not concern the
@@ -73,7 +83,7 @@ export const isDatabaseAway = (error: unknown): boolean => {
   const { code } = error;
   // An error of the driver has no code: the bytes were not a message of PostgreSQL.
   if (code === undefined || endsConnection(error)) return true;
-  return AWAY.test(code) && !isOfATrigger(error);
+  return isUnwritable(error) || (AWAY.test(code) && !isOfATrigger(error));
 };
 
 /**
@@ -97,7 +107,7 @@ export const isRolledBack = (error: unknown): boolean =>
 
 /** Whether the role lacks a grant, or row-level security was switched on. */
 export const isDenied = (error: unknown): boolean =>
-  error instanceof DatabaseError && error.code === DENIED;
+  error instanceof DatabaseError && error.code === DENIED && !isDatabaseAway(error);
 
 /**
  * Whether an error may concern a row although its code is a statement's. Once PostgreSQL has
@@ -168,6 +178,13 @@ const codeOf = (error: unknown): string => {
   const { code } = (error ?? {}) as { code?: unknown };
   return typeof code === 'string' ? code : '';
 };
+
+/**
+ * Whether PostgreSQL cannot access its files or assign ids. The codes alone have other meanings.
+ */
+const isUnwritable = ({ code, file = '', routine = '' }: DatabaseError): boolean =>
+  (code === DENIED && ACCESSES_FILES.test(file)) ||
+  (code === LIMIT_EXCEEDED && ASSIGNS_IDS.test(routine));
 
 /**
  * Whether foreign code failed within a statement: by RAISE, or in its own connection to another

@@ -6,7 +6,9 @@ import { toProblem } from '../../api/error-handler.ts';
 import {
   isContended,
   isDatabaseAway,
+  isDenied,
   isOfARow,
+  mayBeOfARow,
   rowRefusalOf,
 } from '../../db/connections/sql-states.ts';
 
@@ -152,8 +154,30 @@ test.each(
 });
 
 test('a missing grant is answered as database-denied', () => {
-  expect(verdictOf(databaseError({ code: '42501' }))).toEqual(DENIED);
+  for (const file of ['aclchk.c', 'rls.c', 'execMain.c', undefined]) {
+    const error = databaseError({ code: '42501', file });
+    expect(verdictOf(error)).toEqual(DENIED);
+    expect(isDenied(error)).toBe(true);
+  }
 });
+
+test.each(['md.c', 'fd.c', 'buffile.c', 'copydir.c', 'slru.c', 'xlog.c'])(
+  'PostgreSQL may not access its own files (42501 from %s): the database is away, and no grant is missing',
+  (file) => {
+    const error = databaseError({ code: '42501', file });
+    expect(verdictOf(error)).toEqual(AWAY);
+    expect([mayBeOfARow(error), isDenied(error)]).toEqual([false, false]);
+  },
+);
+
+test.each(['GetNewTransactionId', 'GetNewMultiXactId'])(
+  'PostgreSQL assigns no new ids (54000 from %s): the database is away, and no row is refused',
+  (routine) => {
+    const error = databaseError({ code: '54000', routine });
+    expect(verdictOf(error)).toEqual(AWAY);
+    expect(mayBeOfARow(error)).toBe(false);
+  },
+);
 
 test("Keepsake's own codes are not errors of a row, although a function raises them", () => {
   const raised = { routine: 'exec_stmt_raise' };
