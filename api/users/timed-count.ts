@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerResponse } from 'node:http';
 import type { Pool } from 'pg';
 import { CONNECTION_CHECK_MS } from '../../db/connections/read-until.ts';
-import { isDatabaseAway } from '../../db/connections/sql-states.ts';
+import { isContended, isDatabaseAway } from '../../db/connections/sql-states.ts';
 import type { ApiDeps } from '../deps.ts';
 import {
   COUNT_DEADLINE_MS,
@@ -27,7 +27,8 @@ export interface CountTurn {
 
 /**
  * Counts users for a response. Null if the count takes longer than the deadline, including the wait
- * for its turn, if the reader closes its connection, or if the database cannot be reached.
+ * for its turn, if the reader closes its connection, if the database cannot be reached, or if other
+ * work is in the way.
  */
 export type CountInTurn = <T>(
   workspaceId: string,
@@ -58,7 +59,7 @@ export const createCountInTurn = ({ database, counts = database }: ApiDeps): Cou
         }
       } catch (error) {
         // The other parts of the answer are better without the count than not shown.
-        if (!isDatabaseAway(error)) throw error;
+        if (!isDatabaseAway(error) && !isContended(error)) throw error;
         return null;
       }
     });
