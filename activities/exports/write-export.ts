@@ -143,7 +143,7 @@ const downloadOf = (job: RunningJob, types: PropertyTypes): { download?: Downloa
   const { format, spreadsheetSafe } = job.options;
   const columns = job.options.columns.map((name) => {
     const field = findField(name, types);
-    if (field === undefined) throw new Error(`job ${job.id} requests the unknown column ${name}`);
+    if (field === undefined) throw failures.selectionUnreadable(job.id);
     return { name, field };
   });
   return { download: { format, columns, spreadsheetSafe } };

@@ -45,8 +45,8 @@ const SNAPSHOT_GONE = ['22023', '42704'];
 /**
  * Takes a snapshot of a workspace's users and holds it. The export counts only if `client` commits.
  *
- * @throws DatabaseRefusal when the connection cannot be renewed; Error when the workspace has no
- *   partition
+ * @throws DatabaseRefusal when the connection cannot be renewed; DatabaseError when the workspace
+ *   has no partition
  */
 export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<HeldSnapshot> => {
   const client = await lendRenewed(pool);
@@ -68,7 +68,7 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
       [partitionOf(workspaceId)],
     );
     const held = rows[0];
-    if (held === undefined) throw new Error(`workspace ${workspaceId} has no partition`);
+    if (held === undefined) throw new Error('a locked table is in the catalog');
     return { workspaceId, client, ...held };
   } catch (error) {
     client.release(true);

@@ -7,6 +7,7 @@ import {
   seedWorkspace,
   type SeededWorkspace,
   startDeletion,
+  startExport,
   useDeletionSteps,
 } from '../../support/steps/deletion.ts';
 
@@ -62,6 +63,22 @@ test('a job with a broken selection of any type fails, and deletes nobody', asyn
     });
   }
   expect(await countOf(database(), 'tampered')).toBe(USERS);
+});
+
+test('an export of a column that does not exist fails at once, and so does one without a table of users', async () => {
+  const workspace = await seedWorkspace(database(), 'columns', USERS);
+  const columns = ['userId', 'properties.gone'];
+  const jobId = await startExport(database(), workspace, { columns });
+  expect(await failureOf(steps.write(jobId))).toMatchObject({
+    type: 'selectionUnreadable',
+    nonRetryable: true,
+  });
+  const other = await startExport(database(), workspace);
+  await database().owner.pool.query('DROP TABLE users_columns');
+  expect(await failureOf(steps.write(other))).toMatchObject({
+    type: 'databaseRefused',
+    nonRetryable: true,
+  });
 });
 
 test('a selection that is changed between two passes ends the job, and no pass deletes more', async () => {
