@@ -20,13 +20,17 @@ SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_inherits i WHERE i.inhparent = 'public.users'::regclass
 $$;
 
--- Whether this transaction has written users that are there now. A visible row of a transaction in progress is of this
--- one, whatever its subtransaction. Reads whole tables. A frozen row may have the number of a transaction long ago, which
--- seems to be in the future: such a number is not asked for. 2^26 is the limit of is_unchanged_since, too.
+-- Whether a visible row was written by a transaction in progress, given its number: only the reader's own is visible,
+-- whatever its subtransaction. A frozen row may have the number of a transaction long ago, which seems to be in the
+-- future: such a number is not asked for. 2^26 is the limit of is_unchanged_since, too.
+CREATE FUNCTION is_written_by(p_own xid8, p_xmin xid) RETURNS boolean LANGUAGE sql VOLATILE RETURN
+  CASE WHEN age(p_xmin)::bigint - age(p_own::xid) BETWEEN -67108864 AND 0 THEN
+    pg_xact_status((p_own::text::bigint + age(p_own::xid) - age(p_xmin))::text::xid8) = 'in progress' END;
+
+-- Whether this transaction has written users that are there now. Reads whole tables.
 CREATE FUNCTION has_written_users() RETURNS boolean LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
-  own constant xid8 := pg_current_xact_id();
   partition regclass;
   is_found boolean;
 BEGIN
@@ -34,11 +38,8 @@ BEGIN
     SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = 'public.users'::regclass
        AND (pg_stat_get_xact_tuples_updated(i.inhrelid) > 0 OR current_setting('track_counts') = 'off')
   LOOP
-    EXECUTE format($sql$
-      SELECT EXISTS (SELECT FROM ONLY %s u WHERE
-        CASE WHEN age(u.xmin)::bigint - age($1::xid) BETWEEN -67108864 AND 0 THEN
-          pg_xact_status(($1::text::bigint + age($1::xid) - age(u.xmin))::text::xid8) = 'in progress' END)
-    $sql$, partition) INTO is_found USING own;
+    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s u WHERE public.is_written_by($1, u.xmin))', partition)
+      INTO is_found USING pg_current_xact_id();
     IF is_found THEN RETURN true; END IF;
   END LOOP;
   RETURN false;

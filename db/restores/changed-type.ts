@@ -80,7 +80,7 @@ const LOSSY_CHANGES: readonly LossyChange[] = [
  */
 const CASTS: readonly Pick<LossyChange, 'from' | 'to'>[] = [
   { from: /^boolean$/, to: TEXT_FROM_4 },
-  { from: /^(?:real|double precision|numeric(?:\([\d,-]+\))?)$/, to: INTEGER },
+  { from: NUMBER, to: INTEGER },
   { from: /^real$/, to: /^double precision$/ },
   { from: CHARACTER, to: TEXT },
   { from: CHARACTER, to: /^name$/ },

@@ -39,13 +39,10 @@ export const rowStatements = (users: string, isUser: string) => {
       FROM unnest($1::text[]) AS list, unnest(list::tid[]) AS p (row_id) LEFT JOIN LATERAL (
         SELECT u.ctid FROM ONLY ${users} AS u WHERE u.ctid = p.row_id OFFSET 0) AS u ON true`,
     /**
-     * Whether this transaction has written users that are not staged. Reads the whole table. A
-     * visible row of a transaction in progress is of this one, whatever its subtransaction.
+     * Whether this transaction has written users that are not staged. Reads the whole table.
      */
     hasWrittenOthers: `SELECT EXISTS (SELECT FROM ONLY ${users} AS u,
-        (SELECT pg_current_xact_id() AS id OFFSET 0) AS own WHERE
-      CASE WHEN age(u.xmin)::bigint - age(own.id::xid) BETWEEN -67108864 AND 0 THEN pg_xact_status(
-        (own.id::text::bigint + age(own.id::xid) - age(u.xmin))::text::xid8) = 'in progress' END
+        (SELECT pg_current_xact_id() AS id OFFSET 0) AS own WHERE public.is_written_by(own.id, u.xmin)
       AND NOT EXISTS (SELECT FROM pg_temp.restoring s WHERE ${isUser})) AS "hasWritten"`,
   };
 };
